@@ -1,0 +1,1 @@
+"""The builders: one short script a published dataset."""

@@ -1,0 +1,1 @@
+"""lm-eval task files, one folder a suite. Content, not code to import from."""

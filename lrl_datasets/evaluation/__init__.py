@@ -1,0 +1,1 @@
+"""Finds and runs the evaluation tasks, and indexes what they contain."""

@@ -1,0 +1,1 @@
+"""One TOML file a language, and the loader that validates it."""

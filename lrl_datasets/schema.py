@@ -1,0 +1,210 @@
+"""The row contracts: what passes between sources, crowd, filters and release, as Arrow schemas.
+
+A row enters as a `CANDIDATE` (what a source yields), gains the columns of `DERIVED` on its way through the
+filters, and leaves in one of the release's configs (`SFT`, `PREFERENCE`, `ANNOTATIONS`, `REJECTED`).
+A filter never drops a row: where it objects it writes a reason of `REASONS` into its own `mark.<filter>`
+column; at the end the first mark in the fixed order of `FILTER_ORDER` is the row's reason.
+
+Nothing here imports anything of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+LID = pa.list_(
+    pa.struct(
+        [("part", pa.string()), ("detector", pa.string()), ("label", pa.string()), ("score", pa.float64())]
+    )
+)
+
+CREATION_METHODS = ("crowd", "native", "human_translated", "machine_translated", "cross_lingual", "templated")
+HUMAN_ORIGIN = ("crowd", "native")
+"""Creation methods whose rows may be held out, where the source allows it too."""
+
+# The order is part of the contract: it is the order of the steps in `build`, and so it decides which of
+# several objections a row is counted under.
+FILTER_ORDER = (
+    "source", "normalise", "personal_data", "identity", "length", "language_id",
+    "helpfulness", "contamination", "held_out", "duplicates",
+)  # fmt: skip
+
+REASONS = {
+    "unreadable": "the record could not be read; `detail` says which column and why",
+    "refused_by_requester": "the platform's requester rejected the assignment",
+    "not_submitted": "the assignment was skipped, expired or is still active",
+    "no_answer": "the source has the question but no answer to it",
+    "empty": "prompt or answer is empty after normalisation",
+    "duplicate_id": "another record of the source has the same id and came first",
+    "too_short": "prompt or answer has fewer words than the builder asks for",
+    "too_long": "prompt or answer has more words than the builder allows",
+    "wrong_language_prompt": "the prompt is not in the dataset's language",
+    "wrong_language_answer": "the answer is not in the dataset's language",
+    "unjudged": "no counted vote judged the answer and the builder does not let such rows pass",
+    "unhelpful": "the crowd's posterior that the answer is helpful is below the builder's threshold",
+    "suite_leak": "the row shares a text or an original with the evaluation suite",
+    "held_out_relative": "the row may not be held out, but its group is",
+    "duplicate": "another row of its near-duplicate cluster stays",
+}
+"""The closed set of reasons in `rejected`, with what the card says of each."""
+
+JUDGEMENT_REASONS = {
+    "unreadable": "the judgement could not be read; the export's row and column are in the build report",
+    "refused_by_requester": "the platform's requester rejected the assignment",
+    "not_submitted": "the assignment was skipped, expired or is still active",
+    "golden": "a control task: it measures the worker, it is no vote",
+    "unknown_answer": "the judged answer is not among the campaign's answers",
+    "text_changed": "the judged text is not the answer's text any more",
+    "own_answer": "the worker wrote the judged answer",
+    "failed_worker": "the worker failed the control tasks",
+    "repeated_vote": "the same worker had judged the same answer before",
+}
+"""The closed set of reasons why a judgement is not counted, in the order in which they are tried."""
+
+# ---- what a source yields -------------------------------------------------------------------------------
+
+_PRIVATE = [
+    ("file", pa.string()),  # path as named in the campaign or source, for messages and the quarantine file
+    ("file_sha256", pa.string()),
+    ("row", pa.int64()),  # 1-based line on which the record starts (header = 1); 1-based index in Parquet
+    ("record", pa.string()),  # the record's own id in its source (`train/17`, a Toloka record id), null: none
+    ("worker", pa.string()),  # raw worker id; never leaves a build
+]
+
+PROVENANCE = [
+    ("id", pa.string()),
+    ("content_hash", pa.string()),
+    ("language", pa.string()),
+    ("prompt_language", pa.string()),
+    ("source", pa.string()),
+    ("source_id", pa.string()),
+    ("source_revision", pa.string()),
+    ("source_score", pa.float64()),
+    ("license", pa.string()),
+    ("creation_method", pa.string()),
+    ("lineage", pa.list_(pa.string())),
+    ("model_name", pa.string()),
+    ("annotator", pa.string()),
+    ("helpfulness", pa.float64()),
+    ("helpfulness_kind", pa.string()),
+    ("n_votes", pa.int32()),
+    ("agreement", pa.float64()),
+    ("lid_label", pa.string()),
+    ("lid_score", pa.float64()),
+    ("lid", LID),
+    ("cluster", pa.string()),
+    ("group", pa.string()),
+]
+
+_FROM_SOURCE = (
+    "language", "prompt_language", "source", "source_revision", "source_score",
+    "license", "creation_method", "lineage", "model_name",
+)  # fmt: skip
+
+CANDIDATE = pa.schema(
+    [
+        *_PRIVATE,
+        ("may_hold_out", pa.bool_()),  # the builder allows the source's rows in validation and test
+        ("may_be_unjudged", pa.bool_()),  # the builder lets the source's rows pass without a vote
+        ("keyed_id", pa.bool_()),  # the record's own id is private: hash it with the pseudonym key
+        ("messages", MESSAGES),  # null where the record could not be read
+        *[field for field in PROVENANCE if field[0] in _FROM_SOURCE],
+        ("mark.source", pa.string()),
+        ("detail.source", pa.string()),
+    ]
+)
+"""One record as a source yields it; one row a record, also for records that could not be read."""
+
+JUDGEMENT = pa.schema(
+    [
+        *_PRIVATE,  # `record` is the judged answer's record id, null for a golden item without one
+        ("source", pa.string()),  # name of the source (the campaign), as in its candidates
+        ("text", pa.string()),  # the judged answer as it was shown, null where the pool did not carry it
+        ("question", pa.string()),  # what was asked, e.g. `helpful`
+        ("label", pa.string()),  # raw label, null where it could not be read
+        ("golden", pa.string()),  # the true label of a control task, null on ordinary tasks
+        ("duration_s", pa.float64()),  # seconds: the suite's time divided by its tasks, null if unknown
+        ("batch", pa.string()),  # the export: first 12 hex digits of its SHA-256
+        ("reason", pa.string()),  # `unreadable`, `not_submitted`, `refused_by_requester` or null
+        ("detail", pa.string()),
+    ]
+)
+"""One judgement as a source yields it."""
+
+# ---- what a release holds -------------------------------------------------------------------------------
+
+SFT = pa.schema([PROVENANCE[0], ("messages", MESSAGES), *PROVENANCE[1:]])
+"""Config `default`: one accepted conversation a row."""
+
+REJECTED = pa.schema([*SFT, ("reason", pa.string()), ("filter", pa.string()), ("detail", pa.string())])
+"""Config `rejected`: one refused record a row; `messages` is null where unreadable or a suite leak."""
+
+PREFERENCE = pa.schema(
+    [
+        ("id", pa.string()),
+        ("chosen", MESSAGES),
+        ("rejected", MESSAGES),
+        ("margin", pa.float64()),
+        ("chosen_id", pa.string()),
+        ("rejected_id", pa.string()),
+        *[f for f in PROVENANCE if f[0] in ("language", "prompt_language", "source", "license", "creation_method",
+                                           "lineage", "group")],
+    ]
+)  # fmt: skip
+"""Config `preference`: two answers to one prompt, one better (TRL's preference type, conversational)."""
+
+ANNOTATIONS = pa.schema(
+    [
+        ("answer_id", pa.string()),
+        ("question", pa.string()),
+        ("worker", pa.string()),
+        ("label", pa.string()),
+        ("golden", pa.string()),
+        ("counted", pa.bool_()),
+        ("reason", pa.string()),
+        ("duration_s", pa.float64()),
+        ("batch", pa.string()),
+    ]
+)
+"""Config `annotations`: one judgement a row."""
+
+CONFIGS = {"default": SFT, "preference": PREFERENCE, "annotations": ANNOTATIONS, "rejected": REJECTED}
+SPLITS = ("train", "validation", "test")
+
+
+# ---- ids ------------------------------------------------------------------------------------------------
+
+
+def digest(*parts: str, key: bytes | None = None, length: int = 24) -> str:
+    """Hash strings into `length` hex digits; with `key` an HMAC, so that who lacks it cannot test guesses.
+
+    The parts are joined as JSON, so ("a", "b") and ("ab",) differ.
+    """
+    data = json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    if key is None:
+        return hashlib.sha256(data).hexdigest()[:length]
+    return hmac.new(key, data, hashlib.sha256).hexdigest()[:length]
+
+
+def candidates(rows: Iterable[dict[str, object]]) -> pa.Table:
+    """Build a `CANDIDATE` table from dictionaries; absent columns are null, unknown ones an error."""
+    return _table(rows, CANDIDATE)
+
+
+def judgements(rows: Iterable[dict[str, object]]) -> pa.Table:
+    """Build a `JUDGEMENT` table from dictionaries; absent columns are null, unknown ones an error."""
+    return _table(rows, JUDGEMENT)
+
+
+def _table(rows: Iterable[dict[str, object]], schema: pa.Schema) -> pa.Table:
+    listed = list(rows)
+    unknown = {name for row in listed for name in row} - set(schema.names)
+    if unknown:
+        raise KeyError(f"columns outside the contract: {sorted(unknown)}")
+    return pa.Table.from_pylist(listed, schema=schema)

@@ -1,0 +1,1 @@
+"""One module a format: each yields Arrow tables by the contracts in `schema` (see `base`)."""

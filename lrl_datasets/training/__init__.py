@@ -1,0 +1,1 @@
+"""The reference fine-tune: a short script over a recipe."""
