@@ -63,7 +63,7 @@ JUDGEMENT_REASONS = {
     "text_changed": "the judged text is not the answer's text any more",
     "own_answer": "the worker wrote the judged answer",
     "failed_worker": "the worker failed the control tasks",
-    "repeated_vote": "the same worker had judged the same answer before",
+    "repeated_vote": "the same worker judged the same answer more than once; the first by label counts",
 }
 """The closed set of reasons why a judgement is not counted, in the order in which they are tried."""
 

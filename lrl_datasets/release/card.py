@@ -1,0 +1,119 @@
+"""The dataset card: YAML that the Hub and `datasets` read, and what a person should know, from a template.
+
+The YAML is made here, since it must be exact; the sentences stand in `cards/dataset_card.md.j2`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import yaml
+
+from lrl_datasets import card_validator, schema
+from lrl_datasets.languages import Language
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_ORIGIN_TAGS = {
+    "crowd": "crowdsourced",
+    "native": "expert-generated",
+    "templated": "found",
+    "human_translated": "crowdsourced",
+    "machine_translated": "machine-generated",
+    "cross_lingual": "machine-generated",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card says beyond the manifest."""
+
+    title: str
+    language: Language
+    licenses: list[str]
+    """Licences of the published rows, as the sources name them."""
+    creation_methods: list[str]
+    """Creation methods of the published rows."""
+    alpha: dict[str, float | None]
+    """Krippendorff's alpha of each question."""
+    examples: dict[str, str]
+    """One published example: `prompt` and `answer`; empty where nothing was published."""
+
+
+def render(content: dict[str, Any], facts: Facts) -> str:
+    """Render the card from the manifest's content and the facts.
+
+    Raises
+    ------
+    ValueError
+        The card breaks one of the Hub's rules: a defect of the template or of a language file.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.BaseLoader(), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,  # noqa: S701 - Markdown, not HTML
+    )  # fmt: skip
+    environment.filters["cell"] = _cell
+    template = files("lrl_datasets.cards").joinpath("dataset_card.md.j2").read_text(encoding="utf-8")
+    body = environment.from_string(template).render(
+        manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
+        configs=schema.CONFIGS,
+    )  # fmt: skip
+    header = yaml.safe_dump(metadata(content, facts), sort_keys=False, allow_unicode=True, width=1000)
+    text = f"---\n{header}---\n\n{body}"
+    if problems := card_validator.problems(text):
+        raise ValueError("the card breaks the Hub's rules: " + "; ".join(problems))
+    return text
+
+
+def metadata(content: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    """Return the card's YAML as a dictionary, in the order in which it is written."""
+    from datasets import Features
+
+    configs = content["configs"]
+    rows = sum(split["rows"] for split in configs.get("default", {}).values())
+    dataset_info = []
+    for config, splits in configs.items():
+        dataset_info.append(
+            {
+                "config_name": config,
+                "features": Features.from_arrow_schema(schema.CONFIGS[config])._to_yaml_list(),
+                "splits": [
+                    {"name": name, "num_bytes": split["bytes"], "num_examples": split["rows"]}
+                    for name, split in splits.items()
+                ],
+                "download_size": sum(split["size"] for split in splits.values()),
+                "dataset_size": sum(split["bytes"] for split in splits.values()),
+            }
+        )
+    entries: list[dict[str, Any]] = []
+    for config, splits in configs.items():
+        entry: dict[str, Any] = {"config_name": config}
+        if config == "default":
+            entry["default"] = True
+        # `datasets` keys its cache of a local folder on this entry and not on the files: without the hash a
+        # folder rebuilt in place would load its old rows. (In `version` a hash is refused.)
+        hashes = [split["sha256"] for split in splits.values()]
+        entry["description"] = f"content {schema.digest(*hashes)}"
+        entry["data_files"] = [{"split": name, "path": split["path"]} for name, split in splits.items()]
+        entries.append(entry)
+    methods = [_ORIGIN_TAGS[method] for method in facts.creation_methods]
+    tags = ["lrl-datasets", "instruction-tuning", "low-resource-language", *(["sample"] if content["sample"] else [])]
+    return {
+        "pretty_name": facts.title,
+        "language": [facts.language.codes.hub],
+        "license": sorted({name.lower() for name in facts.licenses}) or ["unknown"],
+        "task_categories": ["text-generation"],
+        "size_categories": [next((name for limit, name in _SIZES if rows < limit), "1M<n<10M")],
+        "annotations_creators": ["crowdsourced"] if "annotations" in configs else ["no-annotation"],
+        "language_creators": sorted(set(methods)) or ["other"],
+        "tags": tags,
+        "configs": entries,
+        "dataset_info": dataset_info,
+    }
+
+
+def _cell(text: str) -> str:
+    """Make a text fit into one cell of a Markdown table."""
+    return " ".join(str(text).split()).replace("|", "\\|")

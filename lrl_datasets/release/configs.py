@@ -1,0 +1,99 @@
+"""From marked rows to the release's configs: rows without a reason to the splits, the others to `rejected`.
+
+Every table comes out in the columns of its contract, sorted by id, so that the same rows are the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lrl_datasets import schema
+from lrl_datasets.filters.base import add_column
+from lrl_datasets.release.splits import first_marks, prompt_key
+
+Configs = dict[str, dict[str, pa.Table]]
+"""Config → split → table, without the empty ones."""
+
+
+def divide(rows: pa.Table, annotations: pa.Table, minimum_margin: float) -> Configs:
+    """Divide the marked rows into configs and splits.
+
+    Parameters
+    ----------
+    rows
+        Every record read, with its provenance, marks and `split` (after `splits.assign`).
+    annotations
+        Every judgement, in the columns of `schema.ANNOTATIONS`.
+    minimum_margin
+        Smallest difference of helpfulness between two answers that makes a preference pair.
+    """
+    reasons = first_marks(rows, schema.FILTER_ORDER)
+    rows = rows.append_column("reason", reasons["reason"])
+    rows = rows.append_column("filter", reasons["filter"]).append_column("detail", reasons["detail"])
+    published = rows.filter(pc.is_null(rows["reason"]))
+    configs: Configs = {
+        "default": _by_split(published, schema.SFT),
+        "preference": _by_split(preferences(rows, minimum_margin), schema.PREFERENCE),
+        "annotations": {"train": _sorted(annotations, schema.ANNOTATIONS)},
+        "rejected": {"train": _sorted(_without_leaked_text(rows.filter(pc.is_valid(rows["reason"]))), schema.REJECTED)},
+    }
+    present = {name: {s: t for s, t in splits.items() if t.num_rows} for name, splits in configs.items()}
+    return {name: splits for name, splits in present.items() if splits}
+
+
+def preferences(rows: pa.Table, minimum_margin: float) -> pa.Table:
+    """Pair answers to one prompt that the crowd judged differently: a published one, and a worse one.
+
+    The worse one is published too, or refused as `unhelpful` and for nothing else. `margin` is the difference
+    of their helpfulness. Both have the same split, since one prompt is one group.
+    """
+    marks = [name for name in rows.column_names if name.startswith("mark.") and name != "mark.helpfulness"]
+    judged: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for row in rows.to_pylist():
+        if row["helpfulness"] is not None and all(row[mark] is None for mark in marks):
+            judged[prompt_key(row["messages"])].append(row)
+    pairs = []
+    for prompt, answers in judged.items():
+        for chosen in answers if prompt else ():
+            for rejected in answers:
+                margin = round(chosen["helpfulness"] - rejected["helpfulness"], 4)  # type: ignore[operator]
+                copies = chosen["cluster"] == rejected["cluster"]
+                if chosen["reason"] is None and margin >= minimum_margin and margin > 0 and not copies:
+                    pairs.append(_pair(chosen, rejected, margin))
+    table = pa.Table.from_pylist(pairs, schema=schema.PREFERENCE)
+    return table.append_column("split", pa.array([pair["split"] for pair in pairs], pa.string()))
+
+
+def _pair(chosen: dict[str, object], rejected: dict[str, object], margin: float) -> dict[str, object]:
+    shared = {name: chosen[name] for name in schema.PREFERENCE.names if name in chosen}
+    return shared | {
+        "id": schema.digest("preference", str(chosen["id"]), str(rejected["id"])),
+        "chosen": chosen["messages"],
+        "rejected": rejected["messages"],
+        "margin": margin,
+        "chosen_id": chosen["id"],
+        "rejected_id": rejected["id"],
+        "split": chosen["split"],
+    }
+
+
+def _by_split(rows: pa.Table, contract: pa.Schema) -> dict[str, pa.Table]:
+    return {split: _sorted(rows.filter(pc.equal(rows["split"], split)), contract) for split in schema.SPLITS}
+
+
+def _sorted(rows: pa.Table, contract: pa.Schema) -> pa.Table:
+    rows = rows.select(contract.names).cast(contract)
+    flat = [name for name in contract.names if not pa.types.is_nested(contract.field(name).type)]
+    return rows.sort_by([(name, "ascending") for name in flat]).combine_chunks()
+
+
+def _without_leaked_text(rejected: pa.Table) -> pa.Table:
+    # Whatever reason came first: text of the evaluation suite is never published again.
+    if "mark.contamination" not in rejected.column_names:
+        return rejected
+    rows = rejected.select(["messages", "mark.contamination"]).to_pylist()
+    messages = [row["messages"] if row["mark.contamination"] is None else None for row in rows]
+    return add_column(rejected, "messages", messages, schema.MESSAGES)

