@@ -1,1 +1,44 @@
-"""The builders: one short script a published dataset."""
+"""The builders: one short script a published dataset, each with a `BUILDER`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lrl_datasets.errors import LrlError
+
+if TYPE_CHECKING:
+    from lrl_datasets.build import Builder
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """Return the registered builders, as `lrl build` takes them."""
+    return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.py") if path.stem != "__init__")
+
+
+def find(name: str) -> tuple[str, Builder]:
+    """Return a builder by name (`swahili-instruct`) or by the path of a script that has a `BUILDER`.
+
+    Raises
+    ------
+    LrlError
+        There is no such builder.
+    """
+    path = Path(name)
+    if path.suffix == ".py":
+        if not path.is_file():
+            raise LrlError(f"{name}: there is no such builder script")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if not hasattr(module, "BUILDER"):
+            raise LrlError(f"{name}: the script has no BUILDER")
+        return path.stem.replace("_", "-"), module.BUILDER
+    if name not in names():
+        raise LrlError(f"there is no builder {name!r}; there are {', '.join(names())}, or give the path of a script")
+    return name, importlib.import_module(f"lrl_datasets.builders.{name.replace('-', '_')}").BUILDER

@@ -38,7 +38,7 @@ class Facts:
     """Creation methods of the published rows."""
     alpha: dict[str, float | None]
     """Krippendorff's alpha of each question."""
-    examples: dict[str, str]
+    example: dict[str, str]
     """One published example: `prompt` and `answer`; empty where nothing was published."""
 
 

@@ -1,0 +1,391 @@
+"""Runs a builder: sources → crowd → filters → release folder. A release is a pure function of its inputs.
+
+The steps stand in `build` in the order of the design, the same for every row, refused or not; each is one
+function of a table. Rows are never dropped on the way: `records = published + rejected + withdrawn`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lrl_datasets import languages, pseudonyms, schema
+from lrl_datasets.crowd import aggregation, quality
+from lrl_datasets.errors import LrlError
+from lrl_datasets.filters.base import Filter, add_column
+from lrl_datasets.filters.contamination import Contamination, SuiteIndex
+from lrl_datasets.filters.identity import Identity
+from lrl_datasets.release import card, folder, manifest
+from lrl_datasets.release.configs import divide
+from lrl_datasets.release.splits import Splits, assign, first_marks
+from lrl_datasets.sources.base import Source, SourceTables
+from lrl_datasets.sources.campaign import Campaign
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Builder:
+    """One published dataset: what a script in `builders/` declares."""
+
+    repository: str
+    """Dataset id on the Hub, `namespace/name`."""
+    title: str
+    language: str
+    """Code as in the language files, `swh_Latn`."""
+    sources: tuple[Source, ...]
+    filters: tuple[Filter, ...]
+    """With their thresholds, in the order of `schema.FILTER_ORDER`."""
+    splits: Splits
+    preference_margin: float
+    """Smallest difference of helpfulness between two answers that makes a preference pair."""
+    sample: Path | None = None
+    """The embedded campaign that `--sample` puts in the place of the sources."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repository):
+            raise ValueError(f"repository must be namespace/name, not {self.repository!r}")
+        names = [step.name for step in self.filters]
+        order = [name for name in schema.FILTER_ORDER if name in names]
+        if names != order or {"normalise", "personal_data"} - set(names):
+            raise ValueError(f"filters must stand in the order of schema.FILTER_ORDER, with both "
+                             f"normalise and personal_data: {names}")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build: where it lies, and its counts as the manifest has them."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    quarantine: Path | None
+    """The local file with the bytes of records that could not be read; it is no part of the release."""
+
+
+def build(
+    builder: Builder,
+    *,
+    name: str,
+    out: Path = Path("build"),
+    version: str = "1.0.0",
+    sample: bool = False,
+    given: Mapping[str, Path] | None = None,
+    only: Collection[str] = (),
+    suite_index: Path | None = None,
+    progress: Progress = lambda step: None,
+) -> Built:
+    """Build a release folder at `out/<repository>`.
+
+    Parameters
+    ----------
+    builder
+        What to build.
+    name
+        The builder's name, for the manifest.
+    version
+        Semantic version of the dataset, `1.0.0`.
+    sample
+        Read the embedded campaign instead of the builder's sources; the release says SAMPLE.
+    given
+        Source name → files that replace it, or a campaign folder that is added.
+    only
+        Names of the sources to read; all when empty.
+    suite_index
+        File of `lrl tasks index`. Without it nothing is checked for leaks, and the release says so.
+    progress
+        Called with the name of each step as it begins.
+
+    Raises
+    ------
+    LrlError
+        Bad input, named by file, row and column; nothing is written then.
+    """
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
+        raise LrlError(f"version {version!r} is not MAJOR.MINOR.PATCH, like 1.0.0")
+    language = languages.load(builder.language)
+    index = SuiteIndex.load(suite_index) if suite_index else None
+    read: dict[str, SourceTables] = {}
+    for source, path in _chosen(builder, sample, given or {}, only):
+        progress(f"read {source.name}")
+        read[source.name] = source.read(path)
+    steps = {step.name: step for step in builder.filters}
+
+    rows = pa.concat_tables([tables.candidates for tables in read.values()])
+    key = _key(rows, read, public=sample)
+    for step in (steps["normalise"], steps["personal_data"], Identity(key)):
+        progress(step.name)
+        rows = step(rows)
+    for step_name in ("length", "language_id"):
+        if step_name in steps:
+            progress(step_name)
+            rows = steps[step_name](rows)
+
+    progress("crowd")
+    judged = _judge(rows, read, (steps["normalise"], steps["personal_data"]))
+    rows = _with_helpfulness(rows, judged, read)
+    if "helpfulness" in steps:
+        rows = steps["helpfulness"](rows)
+    if index is not None:
+        progress("contamination")
+        rows = Contamination(index)(rows)
+    if "duplicates" in steps:
+        progress("duplicates")
+        rows = steps["duplicates"](rows)
+    else:
+        rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
+    progress("splits")
+    rows = _complete(assign(rows, builder.splits))
+    configs = divide(rows, _annotations(judged, key), builder.preference_margin)
+
+    progress("write")
+    content = {
+        "repository": builder.repository,
+        "version": version,
+        "sample": sample or any(tables.facts.get("sample") for tables in read.values()),
+        "language": {"code": language.code, "sha256": languages.sha256(language.code)},
+        "builder": {"name": name, "settings": _settings(builder)},
+        "tools": manifest.tools(),
+        "pseudonym_key": pseudonyms.fingerprint(key) if key else None,
+        "previous": None,
+        "suite_index": _suite(index, suite_index),
+        "sources": {source: _inputs(tables) for source, tables in read.items()},
+        "counts": _counts(rows),
+        "judgements": _judgement_counts(judged),
+        "agreement": _alpha(judged),
+    }
+    place = folder.write(out / builder.repository, rows, configs, content, _card_facts(builder, language, rows, content))
+    kept = _write_quarantine(out, builder.repository, read)
+    return Built(place, json.loads((place / manifest.NAME).read_text(encoding="utf-8")), kept)
+
+
+# ---- sources --------------------------------------------------------------------------------------------
+
+
+def _chosen(
+    builder: Builder, sample: bool, given: Mapping[str, Path], only: Collection[str]
+) -> list[tuple[Source, Path | None]]:
+    """Which sources to read, each with the files that replace it."""
+    declared: dict[str, Source] = {source.name: source for source in builder.sources}
+    if sample:
+        if builder.sample is None:
+            raise LrlError(f"{builder.repository} has no embedded sample")
+        if given or only:
+            raise LrlError("--sample reads the embedded campaign alone: leave out --source and --only")
+        return [(Campaign(name="campaign"), builder.sample)]
+    for name, path in given.items():
+        if not path.exists():
+            raise LrlError(f"--source {name}={path}: there is no such file or folder")
+        if name not in declared:
+            if not (path / "campaign.toml").is_file():
+                raise LrlError(
+                    f"--source {name}={path}: {builder.repository} declares no source {name!r} "
+                    f"(it has {', '.join(declared)}), and a campaign folder with a campaign.toml is all that can be added"
+                )
+            declared[name] = Campaign(name=name)
+    if unknown := sorted(set(only) - set(declared)):
+        raise LrlError(f"--only {', '.join(unknown)}: no such source; there are {', '.join(declared)}")
+    names = [name for name in declared if name in only] if only else list(declared)
+    return [(declared[name], given.get(name)) for name in names]
+
+
+def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool) -> bytes | None:
+    private = pc.any(rows["keyed_id"]).as_py() or rows["worker"].null_count < rows.num_rows
+    if not private and not any(tables.judgements.num_rows for tables in read.values()):
+        return None
+    return pseudonyms.SAMPLE_KEY if public else pseudonyms.load_key(may_create=True)
+
+
+# ---- crowd ----------------------------------------------------------------------------------------------
+
+
+def _judge(rows: pa.Table, read: Mapping[str, SourceTables], text_steps: Sequence[Filter]) -> pa.Table:
+    """Decide which judgements count, source by source."""
+    decided = []
+    for name, tables in read.items():
+        judgements = _as_published(tables.judgements, text_steps)
+        of_source = rows.filter(pc.equal(rows["source"], name)).select(["record", "id", "worker", "messages"])
+        answers = pa.table(
+            {
+                "record": of_source["record"],
+                "id": of_source["id"],
+                "worker": of_source["worker"],
+                "text": pa.array([m[-1]["content"] if m else None for m in of_source["messages"].to_pylist()], pa.string()),
+            }
+        )
+        rules = {stage["question"]: _rules(stage) for stage in _judgement_stages(tables)}
+        decided.append(quality.decide(judgements, answers, rules))
+    return pa.concat_tables(decided)
+
+
+def _as_published(judgements: pa.Table, text_steps: Sequence[Filter]) -> pa.Table:
+    """Pass the shown texts through the steps that the answers passed, so that equal texts stay equal."""
+    texts = judgements["text"].to_pylist()
+    messages = [None if text is None else [{"role": "user", "content": "-"}, {"role": "assistant", "content": text}] for text in texts]
+    shown = pa.table({"messages": pa.array(messages, schema.MESSAGES)})
+    for step in text_steps:
+        shown = step(shown)
+    texts = [m[-1]["content"] if m else None for m in shown["messages"].to_pylist()]
+    return add_column(judgements, "text", texts, pa.string())
+
+
+def _judgement_stages(tables: SourceTables) -> list[dict[str, Any]]:
+    stages: Any = tables.facts.get("stages", [])
+    return [stage for stage in stages if stage["kind"] == "judgement"]
+
+
+def _rules(stage: Mapping[str, Any]) -> quality.Rules:
+    known = {name: value for name, value in stage["rules"].items() if name in quality.Rules.__dataclass_fields__}
+    return quality.Rules(**known)
+
+
+def _with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, SourceTables]) -> pa.Table:
+    """Join posterior, votes and agreement onto the candidates."""
+    posteriors: dict[str, dict[str, Any]] = {}
+    for name, tables in read.items():
+        stage = _helpfulness_stage(name, _judgement_stages(tables))
+        if stage is None:
+            continue
+        counted = judged.filter(
+            pc.and_(judged["counted"], pc.and_(pc.equal(judged["source"], name), pc.equal(judged["question"], stage["question"])))
+        )
+        votes = counted.select(["answer_id", "worker", "label"])
+        posterior = aggregation.aggregate(votes, stage["rules"]["aggregation"], stage["labels"]["positive"])
+        posteriors.update({row["answer_id"]: row for row in posterior.to_pylist()})
+    found = [posteriors.get(identity, {}) for identity in rows["id"].to_pylist()]
+    rows = add_column(rows, "helpfulness", [row.get("helpfulness") for row in found], pa.float64())
+    rows = add_column(rows, "helpfulness_kind", ["votes" if row else None for row in found], pa.string())
+    rows = add_column(rows, "n_votes", [row.get("n_votes") for row in found], pa.int32())
+    return add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
+
+
+def _helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    named = [stage for stage in stages if stage["question"] == "helpful"] or stages
+    if len({stage["question"] for stage in named}) > 1:
+        questions = ", ".join(stage["question"] for stage in named)
+        raise LrlError(f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?")
+    return named[0] if named else None
+
+
+def _annotations(judged: pa.Table, key: bytes | None) -> pa.Table:
+    rows = judged.select(["source", "worker"]).to_pylist()
+    workers = [pseudonyms.pseudonym(row["source"], row["worker"], key) if key and row["worker"] else None for row in rows]
+    judged = add_column(judged, "worker", workers, pa.string())
+    return judged.select(schema.ANNOTATIONS.names).cast(schema.ANNOTATIONS)
+
+
+# ---- release --------------------------------------------------------------------------------------------
+
+
+def _complete(rows: pa.Table) -> pa.Table:
+    """Add the provenance columns that no step of this builder filled, as nulls."""
+    for name, kind in schema.PROVENANCE:
+        if name not in rows.column_names:
+            rows = add_column(rows, name, pa.nulls(rows.num_rows, kind), kind)
+    return rows
+
+
+def _counts(rows: pa.Table) -> dict[str, Any]:
+    marks = first_marks(rows, schema.FILTER_ORDER)
+    reasons, filters = marks["reason"].to_pylist(), marks["filter"].to_pylist()
+    by_source: dict[str, Counter[str]] = {}
+    for source, split, reason in zip(rows["source"].to_pylist(), rows["split"].to_pylist(), reasons, strict=True):
+        by_source.setdefault(source, Counter())[reason or split] += 1
+    rejected = [(step, reason) for step, reason in zip(filters, reasons, strict=True) if reason is not None]
+    funnel = Counter(rejected)
+    return {
+        "records": rows.num_rows,
+        "published": rows.num_rows - len(rejected),
+        "rejected": len(rejected),
+        "withdrawn": 0,
+        "funnel": [
+            {"filter": step, "reason": reason, "rows": funnel[step, reason]}
+            for step in schema.FILTER_ORDER
+            for reason in schema.REASONS
+            if (step, reason) in funnel
+        ],
+        "by_source": {source: dict(sorted(counter.items())) for source, counter in by_source.items()},
+        "masked": dict(sorted(Counter(kind for kinds in rows["masked"].to_pylist() for kind in kinds or ()).items())),
+    }
+
+
+def _judgement_counts(judged: pa.Table) -> dict[str, Any]:
+    reasons = Counter(reason for reason in judged["reason"].to_pylist() if reason is not None)
+    return {
+        "judgements": judged.num_rows,
+        "counted": judged.num_rows - sum(reasons.values()),
+        "not_counted": sum(reasons.values()),
+        "withdrawn": 0,
+        "reasons": {name: reasons[name] for name in schema.JUDGEMENT_REASONS if reasons[name]},
+        "workers": len(set(zip(judged["source"].to_pylist(), judged["worker"].to_pylist(), strict=True))),
+    }
+
+
+def _alpha(judged: pa.Table) -> dict[str, float | None]:
+    counted = judged.filter(judged["counted"])
+    questions = sorted(set(counted["question"].to_pylist()))
+    return {q: aggregation.krippendorff_alpha(counted.filter(pc.equal(counted["question"], q))) for q in questions}
+
+
+def _inputs(tables: SourceTables) -> dict[str, Any]:
+    return {
+        **tables.facts,
+        "revision": tables.revision,
+        "inputs": [asdict(entry) for entry in sorted(tables.inputs, key=lambda entry: (entry.name, entry.sha256))],
+        "left_out": dict(sorted(tables.left_out.items())),
+    }
+
+
+def _suite(index: SuiteIndex | None, path: Path | None) -> dict[str, Any] | None:
+    if index is None or path is None:
+        return None
+    return {"sha256": manifest.file_entry(path)["sha256"], "tasks": index.summary()}
+
+
+def _settings(builder: Builder) -> dict[str, Any]:
+    """The builder's thresholds, as plain JSON."""
+    filters = {step.name: asdict(step) for step in builder.filters}  # type: ignore[call-overload]
+    settings = {"filters": filters, "splits": asdict(builder.splits), "preference_margin": builder.preference_margin}
+    plain: dict[str, Any] = json.loads(json.dumps(settings, default=str))
+    return plain
+
+
+def _card_facts(builder: Builder, language: languages.Language, rows: pa.Table, content: dict[str, Any]) -> card.Facts:
+    published = rows.filter(pc.is_null(first_marks(rows, schema.FILTER_ORDER)["reason"].combine_chunks())).sort_by("id")
+    example: dict[str, str] = {}
+    if published.num_rows:
+        messages = published["messages"][0].as_py()
+        example = {"prompt": messages[0]["content"], "answer": messages[-1]["content"]}
+    return card.Facts(
+        title=builder.title,
+        language=language,
+        licenses=sorted(set(published["license"].to_pylist())),
+        creation_methods=sorted(set(published["creation_method"].to_pylist())),
+        alpha=content["agreement"],
+        example=example,
+    )
+
+
+def _write_quarantine(out: Path, repository: str, read: Mapping[str, SourceTables]) -> Path | None:
+    """Keep the bytes of unreadable records beside the release, readable by their owner alone."""
+    path = out / f"{repository}.quarantine.jsonl"
+    lines = [
+        json.dumps({"source": name, "file": file, "row": row, "bytes": base64.b64encode(data).decode()})
+        for name, tables in read.items()
+        for file, row, data in tables.quarantine
+    ]
+    path.unlink(missing_ok=True)
+    if not lines:
+        return None
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write("\n".join(lines) + "\n")
+    return path
