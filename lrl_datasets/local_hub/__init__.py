@@ -1,0 +1,114 @@
+"""A Hub on this computer, for rehearsal, air-gapped use and tests.
+
+Takes a folder and serves it over HTTP to the real, unmodified clients (huggingface_hub, datasets, transformers,
+lm-eval) that have its address in `HF_ENDPOINT`. It knows nothing of releases: it keeps repositories, commits,
+branches and tags of any dataset or model. Until Xet is spoken here, clients that upload need
+`HF_HUB_DISABLE_XET=1` before huggingface_hub is imported.
+
+`store.py` is what is kept, `api.py` what is answered, `server.py` how it is carried.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.server import Server
+from lrl_datasets.local_hub.store import Changes, Entry, Store
+
+__all__ = ["Server", "Store", "put", "serve", "serve_forever"]
+
+
+def serve(directory: Path, port: int = 0, host: str = "127.0.0.1", token: str | None = None) -> Server:
+    """Serve a store's folder from a thread of this process.
+
+    Use it as a context manager, or call `.close()`. `.url` is what `HF_ENDPOINT` must be set to in the
+    processes that load from it; most clients read it once, when they are imported.
+
+    Raises
+    ------
+    LrlError
+        The port is taken, or the address is not loopback and there is no token.
+    """
+    return Server(directory, port, host, token)
+
+
+def serve_forever(
+    directory: Path, port: int = 8123, host: str = "127.0.0.1", token: str | None = None
+) -> None:
+    """Serve until interrupted: prints the endpoint and the lines that point clients to it, logs to stderr."""
+    logger = logging.getLogger("lrl_datasets.local_hub")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        with serve(directory, port, host, token) as server:
+            print(f"local Hub: {server.url}  (store: {Path(directory).resolve()})")
+            print(f"export HF_ENDPOINT={server.url} HF_HUB_DISABLE_XET=1", flush=True)
+            server.wait()
+    finally:
+        logger.removeHandler(handler)
+
+
+def put(
+    directory: Path,
+    repo_id: str,
+    folder: Path,
+    repo_type: str = "dataset",
+    tag: str | None = None,
+    revision: str = "main",
+) -> str:
+    """Commit a folder straight into a store, without HTTP, so that the revision holds exactly its files.
+
+    Makes the repository where there is none; a commit that would change nothing is left out. A `tag` that
+    stands elsewhere already is an error. Works while a server serves the same folder.
+
+    Returns
+    -------
+    str
+        The commit's id.
+
+    Raises
+    ------
+    LrlError
+        `folder` is no folder, or holds no file.
+    HubError
+        The store refuses, for instance because the tag exists.
+    """
+    folder, kind = Path(folder), f"{repo_type}s"
+    if not folder.is_dir():
+        raise LrlError(f"{folder}: not a folder")
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not paths:
+        raise LrlError(f"{folder}: no file in it")
+    store = Store(directory)
+    if not store.exists(kind, repo_id):
+        store.create(kind, repo_id)
+    convert = revision.startswith("refs/convert/")
+    if convert and revision.removeprefix("refs/convert/") not in store.refs(kind, repo_id).converts:
+        store.create_branch(kind, repo_id, revision, None)
+    head = store.commit_at(kind, repo_id, revision)
+    attributes = store.attributes(head)
+    wanted: dict[str, Entry] = {}
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        with open(path, "rb") as file:
+            if store.upload_mode(attributes, name, file.read(512), path.stat().st_size) == "regular":
+                file.seek(0)
+                wanted[name] = store.add_regular(file.read())
+            else:
+                file.seek(0)
+                sha256, size = store.add_blob(iter(lambda: file.read(1 << 20), b""))  # noqa: B023
+                wanted[name] = store.lfs_entry(sha256, size)
+    gone = [name for name in head.files if name not in wanted and name != ".gitattributes"]
+    changed = {name: entry for name, entry in wanted.items() if head.files.get(name) != entry}
+    if gone or changed:
+        head = store.commit(
+            kind, repo_id, revision, Changes(changed, gone), f"Files of {folder.name}", parent=head.id
+        )
+    if tag is not None and store.refs(kind, repo_id).tags.get(tag) != head.id:
+        store.create_tag(kind, repo_id, tag, head.id)
+    return head.id

@@ -1,0 +1,346 @@
+"""HTTP around the local Hub's API: connections, bodies, ranges, one log line a request.
+
+A thread serves each connection. Bodies are streamed both ways, so a file's size is no matter. On loopback a
+page in a browser could reach the server too, so a request whose `Host` is another name, or that a foreign
+page sends (`Origin`), is refused. Log lines hold no query, where upload signatures stand, and no header.
+"""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+import json
+import logging
+import re
+import shutil
+import socket
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import IO, cast
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.api import Api, Request, Response
+from lrl_datasets.local_hub.store import HubError, Store
+
+log = logging.getLogger("lrl_datasets.local_hub")
+
+_LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+_DRAIN = 1 << 20
+"""Bytes of an unread body that are worth reading to keep a connection."""
+
+
+class Server:
+    """A local Hub that serves from a thread of this process until it is closed.
+
+    Parameters
+    ----------
+    directory
+        The store's folder; made if it is not there.
+    port
+        0 takes a free one.
+    host
+        The address to bind; one beyond loopback needs a `token`.
+    token
+        What clients must send (`HF_TOKEN`) to write or to read private repositories.
+
+    Raises
+    ------
+    LrlError
+        The port is taken, or the address is not loopback and there is no token.
+    """
+
+    def __init__(
+        self, directory: Path, port: int = 0, host: str = "127.0.0.1", token: str | None = None
+    ) -> None:
+        loopback = _is_loopback(host)
+        if not loopback and not token:
+            raise LrlError(f"--host {host} can be reached from other machines: give a token for writing")
+        store = Store(Path(directory))
+        try:
+            self._http = _HttpServer(host, port)
+        except OSError as problem:
+            raise LrlError(f"cannot serve on {host}:{port}: {problem.strerror or problem}") from None
+        self._http.api = Api(store, token)
+        self._http.check_host = loopback
+        name = f"[{host}]" if ":" in host else host
+        self.url = f"http://{name}:{self._http.server_address[1]}"
+        """What `HF_ENDPOINT` is set to."""
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="local-hub"
+        )
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Block until the server is closed from elsewhere or the user interrupts."""
+        with suppress(KeyboardInterrupt):
+            while self._thread.is_alive():
+                self._thread.join(1)
+
+    def close(self) -> None:
+        """Stop serving, with the connections that are open."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._http.drop_connections()
+        self._thread.join()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _HttpServer(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    api: Api
+    check_host: bool
+
+    def __init__(self, host: str, port: int) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        # Without HTTPServer's look-up of the host's name, which can take seconds where there is no DNS.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)  # type: ignore[arg-type]
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        log.debug("connection broke off", exc_info=True)
+
+    def drop_connections(self) -> None:
+        with self._open_lock:
+            left = list(self._open)
+        for connection in left:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "lrl-local-hub"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    timeout = 600
+    server: _HttpServer
+
+    def do_GET(self) -> None:
+        started = time.perf_counter()
+        body = _Body(self.rfile, self.headers.get("Content-Length"), self.headers.get("Transfer-Encoding"))
+        buffered = io.BufferedReader(body, 1 << 16)
+        try:
+            status, sent = self._send(self._answer(cast("IO[bytes]", buffered)))
+        except HubError as refusal:
+            status, sent = self._send(_refusal(refusal))
+        except (ConnectionError, TimeoutError, _BrokenBody):
+            self.close_connection = True
+            status, sent = 0, 0
+        except Exception:
+            log.exception("%s %s failed", self.command, urlsplit(self.path).path)
+            status, sent = self._send(_refusal(HubError(500, "Internal error; the Hub's log says more")))
+        if not body.drain(_DRAIN):
+            self.close_connection = True
+        path = re.sub(r"[^\x21-\x7e]", "?", urlsplit(self.path).path)
+        milliseconds = (time.perf_counter() - started) * 1000
+        log.info("%s %s %s %d B %.0f ms", self.command, path, status or "broken off", sent, milliseconds)
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+    def _answer(self, body: IO[bytes]) -> Response:
+        host = self.headers.get("Host", "")
+        bound = self.server.server_name
+        name = host.rsplit(":", 1)[0] if re.search(r":\d+$", host) else host
+        if self.server.check_host and name not in _LOCAL_NAMES | {bound}:
+            raise HubError(403, f"This Hub is not called {name!r}")
+        base = f"http://{host}"
+        if self.headers.get("Origin", base) != base:
+            raise HubError(403, "Pages of other sites may not use this Hub")
+        target = urlsplit(self.path)
+        try:
+            segments = [unquote(part, errors="strict") for part in target.path.strip("/").split("/")]
+        except UnicodeDecodeError:
+            raise HubError(400, "The path is not UTF-8") from None
+        if any("\0" in segment for segment in segments):
+            raise HubError(400, "The path holds a NUL")
+        query = parse_qs(target.query, keep_blank_values=True)
+        request = Request(self.command, segments, query, self.headers, cast("io.BufferedReader", body), base)
+        try:
+            return self.server.api.answer(request)
+        except (KeyError, TypeError, ValueError) as problem:
+            log.debug("malformed request", exc_info=True)
+            raise HubError(400, f"Malformed request: {type(problem).__name__}: {problem}") from None
+
+    def _send(self, response: Response) -> tuple[int, int]:
+        """Write a response; returns its status and the bytes of its body."""
+        if response.content is None:
+            data = b"{}" if response.data is None else json.dumps(response.data, ensure_ascii=False).encode()
+            headers = {"Content-Type": "application/json; charset=utf-8"} | response.headers
+            return self._write(response.status, headers, io.BytesIO(data), len(data))
+        size, etag = response.content.size, response.headers["ETag"]
+        headers = {
+            **response.headers,
+            "Accept-Ranges": "bytes",
+            # A stored file is data: a browser that opens one must not run it as a page of this origin.
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
+        if etag in self.headers.get("If-None-Match", ""):
+            return self._write(304, headers, io.BytesIO(), None)
+        asked = self.headers.get("Range") if self.headers.get("If-Range", etag) == etag else None
+        start, stop = _range(asked, size)
+        if start >= stop and asked is not None and size > 0:
+            headers = response.headers | {"Content-Range": f"bytes */{size}"}
+            return self._write(416, headers, io.BytesIO(), 0)
+        status = 200
+        if (start, stop) != (0, size) or (asked is not None and _RANGE.fullmatch(asked.strip())):
+            status = 206
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+        try:
+            file = open(self.server.api.store.blob(response.content.sha256), "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            raise HubError(500, f"Object {response.content.sha256} is missing from the store") from None
+        with file:
+            file.seek(start)
+            return self._write(status, headers, file, stop - start)
+
+    def _write(
+        self, status: int, headers: dict[str, str], body: IO[bytes], length: int | None
+    ) -> tuple[int, int]:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if length is not None:
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        sent = 0
+        if self.command != "HEAD" and length:
+            sent = length
+            shutil.copyfileobj(_Limited(body, length), self.wfile, 1 << 18)
+        self.wfile.flush()
+        return status, sent
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer a request that is not HTTP, or a method nobody answers, in the API's own shape."""
+        self.close_connection = True
+        with suppress(OSError):
+            self.headers = getattr(self, "headers", {})
+            self.command = getattr(self, "command", "") or "GET"
+            self._send(_refusal(HubError(code, message or "refused")))
+        log.info("%s refused: %s %s", self.command, code, message)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep http.server's own lines, which hold whole addresses, out of the log."""
+
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def _range(header: str | None, size: int) -> tuple[int, int]:
+    """Return the half-open range of bytes that is asked for; all of them where the header is none we serve."""
+    found = _RANGE.fullmatch(header.strip()) if header else None
+    if found is None or found.groups() == ("", ""):
+        return 0, size
+    first, last = found.groups()
+    if not first:
+        return (max(0, size - int(last)), size) if int(last) else (size, size)
+    stop = min(int(last) + 1, size) if last else size
+    return int(first), stop
+
+
+def _refusal(refusal: HubError) -> Response:
+    # Header values are one line of Latin-1; the body says it in full.
+    text = re.sub(r"[^\x20-\x7e]", "?", refusal.message)
+    headers = refusal.headers | {"X-Error-Message": text}
+    if refusal.code:
+        headers["X-Error-Code"] = refusal.code
+    return Response(refusal.status, {"error": refusal.message, **refusal.extra}, headers)
+
+
+class _BrokenBody(Exception):
+    """The client broke off, or its chunks make no sense."""
+
+
+class _Body(io.RawIOBase):
+    """A request's body, by length or in chunks (as httpx sends a file), never more of the connection."""
+
+    def __init__(self, stream: IO[bytes], length: str | None, encoding: str | None) -> None:
+        self._stream = stream
+        self._chunked = encoding is not None and encoding.lower() == "chunked"
+        self._left = 0 if self._chunked or not (length or "").isdigit() else int(length or 0)
+        self._done = not self._chunked and self._left == 0
+        self._first = True
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(cast("bytearray", buffer))
+        if self._left == 0 and self._chunked and not self._done:
+            self._next_chunk()
+        if self._done or not view:
+            return 0
+        data = self._stream.read(min(len(view), self._left))
+        if not data:
+            raise _BrokenBody
+        view[: len(data)] = data
+        self._left -= len(data)
+        self._done = not self._chunked and self._left == 0
+        return len(data)
+
+    def drain(self, at_most: int) -> bool:
+        """Read what is left, so that the connection can go on; False where that is too much."""
+        with suppress(_BrokenBody, OSError):
+            while not self._done and at_most > 0:
+                at_most -= len(self.read(1 << 16) or b"")
+        return self._done
+
+    def _next_chunk(self) -> None:
+        if not self._first:
+            self._stream.readline(4)
+        self._first = False
+        try:
+            self._left = int(self._stream.readline(64).split(b";")[0], 16)
+        except ValueError:
+            self._done = True
+            raise _BrokenBody from None
+        if self._left == 0:
+            while self._stream.readline(8192).strip():
+                pass
+            self._done = True
+
+
+class _Limited(io.RawIOBase):
+    def __init__(self, stream: IO[bytes], left: int) -> None:
+        self._stream, self._left = stream, left
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(min(self._left, size if size >= 0 else self._left))
+        self._left -= len(data)
+        return data
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = {str(item[4][0]) for item in socket.getaddrinfo(host, None)}
+    except OSError:
+        raise LrlError(f"unknown host {host!r}") from None
+    return bool(found) and all(ipaddress.ip_address(address).is_loopback for address in found)
