@@ -64,8 +64,8 @@ def score(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
     -------
     dict
         `chrf`: (reference, answer), aggregated over the corpus (sacrebleu's defaults: 6-grams of characters,
-        β = 2); `in_swahili`: 1.0 where py3langid's first label for the answer is Swahili, 0.0 elsewhere and for an
-        answer without a letter.
+        β = 2); `in_swahili`: 1.0 where py3langid's first label for the answer is Swahili, 0.0 elsewhere and
+        for an answer without a letter.
     """
     answer = results[0].strip()
     return {

@@ -38,7 +38,7 @@ class IndexRule(BaseModel):
     texts: list[str]
     """Texts as `str.format` templates over the columns, `"{premise}"`."""
     lineage: str | dict[str, str]
-    """The id of the row's original: a template over the columns, `split` and `row` (0-based); or one a split."""
+    """The id of the row's original: a template over the columns, `split` and `row` (from 0); or one each."""
 
     def lineage_of(self, split: str) -> str:
         """Return the lineage template of a split."""

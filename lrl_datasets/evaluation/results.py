@@ -1,0 +1,142 @@
+"""What an evaluation gave: scores with their interval, as JSON and as a table.
+
+Beside each score stand its prompt family, split, number of items, 95 % confidence interval and the smallest
+difference between two models that a run of this size would find, so that nobody reads more out of a table
+than it holds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Z_95 = 1.959964  # two-sided 95 %
+Z_80 = 0.841621  # power of 80 %
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of one task or group. Shares run from 0 to 1, chrF from 0 to 100."""
+
+    task: str
+    prompt_family: str
+    dataset: str
+    commit: str | None
+    """The commit of the dataset that was read; null where it came from elsewhere than a Hub."""
+    split: str
+    n: int
+    """Items scored."""
+    items: int
+    """Items the split holds."""
+    metric: str
+    value: float
+    low: float | None
+    """Lower end of the 95 % confidence interval; null where one item allows none."""
+    high: float | None
+    detectable: float | None
+    """Smallest difference found with 80 % power; see `detectable_difference`."""
+    percent: bool
+    """The value is a share, shown in percent."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run gave."""
+
+    model: str
+    revision: str | None
+    kind: str
+    """`causal` or `seq2seq`, as the harness found it."""
+    limit: int | None
+    scores: list[Score]
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def table(self) -> Table:
+        """Return the scores as a table for the terminal."""
+        return _table(self)
+
+    def write(self, folder: Path) -> None:
+        """Write `results.json` and `results.txt` (the table) into a folder."""
+        _write(self, folder)
+
+    def score(self, task: str, metric: str) -> Score:
+        """Return one score; `KeyError` where the run has none of that name."""
+        for score in self.scores:
+            if (score.task, score.metric) == (task, metric):
+                return score
+        raise KeyError(f"{task}, {metric}")
+
+
+def _write(results: Results, output: Path) -> None:
+    from rich.console import Console
+
+    output.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(results), indent=2, ensure_ascii=False, allow_nan=False)
+    (output / "results.json").write_text(text + "\n", encoding="utf-8")
+    with (output / "results.txt").open("w", encoding="utf-8") as file:
+        Console(file=file, width=140).print(results.table())
+
+
+def _table(results: Results) -> Table:
+    from rich.table import Table
+
+    title = f"{results.model} ({results.kind})" + (
+        f", first {results.limit} items only" if results.limit else ""
+    )
+    table = Table(
+        title=title, caption="difference: the smallest that 80 % power finds at 5 %, two runs unpaired"
+    )
+    for name in ("task", "prompts", "split"):
+        table.add_column(name)
+    for name in ("n", "metric", "score", "95 % interval", "difference"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for score in results.scores:
+        scale = 100 if score.percent else 1
+        shown = [
+            None if x is None else f"{x * scale:.1f}"
+            for x in (score.value, score.low, score.high, score.detectable)
+        ]
+        table.add_row(
+            score.task, score.prompt_family, score.split,
+            str(score.n) if score.n == score.items else f"{score.n} of {score.items}",
+            f"{score.metric} %" if score.percent else score.metric,
+            shown[0], "–" if shown[1] is None else f"{shown[1]}–{shown[2]}", shown[3] or "–",
+        )  # fmt: skip
+    return table
+
+
+# ---- statistics -----------------------------------------------------------------------------------------
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a share (Wilson 1927), sound for few items and near 0 and 1."""
+    share, z2 = successes / n, Z_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def share_error(successes: int, n: int) -> float:
+    """Return the standard error of a share, at (successes + 2) / (n + 4) so that it is not 0 at 0 or n."""
+    share = (successes + 2) / (n + 4)
+    return math.sqrt(share * (1 - share) / n)
+
+
+def detectable_difference(error: float) -> float:
+    """Return the smallest difference between two models that a run of this size finds.
+
+    With a two-sided test at 5 % and a power of 80 %, both models scored on as many items with the same
+    standard error and taken as independent:
+
+        d = (z₀.₉₇₅ + z₀.₈₀) · √2 · error = (1.960 + 0.842) · 1.414 · error ≈ 3.96 · error
+
+    with error = √(p (1 − p) / n) for a share. Two models on the same items are in truth paired, and their
+    differences vary less: d is the cautious side.
+    """
+    return (Z_95 + Z_80) * math.sqrt(2) * error

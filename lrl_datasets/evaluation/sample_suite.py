@@ -1,0 +1,117 @@
+"""Puts a suite's datasets, with rows written for a sample, into a local Hub under their real ids.
+
+It takes a folder of JSON Lines files, one a dataset, named like the dataset (`xcopa.jsonl` is served as
+`cambridgeltl/xcopa`), and the task files, which say each dataset's id, config, splits and columns. So the bare
+`lm_eval --tasks …` runs without a network on what `HF_ENDPOINT` names, and finds the real columns there.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..errors import LrlError
+from ..local_hub import put
+from .tasks import TaskFile, read_suites
+
+
+def serve_sample(directory: Path, sample: Path, suite: str = "sw_suite") -> dict[str, str]:
+    """Commit the sample rows of a suite into a local Hub's store.
+
+    A row's `split` says where it goes. Without one, all rows go to the split that the task scores, except the
+    first, which goes to each of the other splits.
+
+    Parameters
+    ----------
+    directory
+        The store's folder, served by `lrl hub serve` or `local_hub.serve`.
+    sample
+        The folder of `NAME.jsonl`, NAME being what stands behind the slash in the dataset's id.
+
+    Returns
+    -------
+    dict
+        Dataset id to the commit that holds its rows.
+
+    Raises
+    ------
+    LrlError
+        A file is missing or empty, a row has other columns than the task names, or a value of another type.
+    """
+    suites = read_suites()
+    commits = {}
+    for name in suites.members(suite):
+        task = suites.tasks[name]
+        if task.metadata.index is None:
+            continue  # a dataset of ours, which is built and published
+        path = sample / f"{task.dataset_path.rpartition('/')[2]}.jsonl"
+        with tempfile.TemporaryDirectory() as folder:
+            _write_repository(Path(folder), task, _by_split(_rows(path, task), task, path), path)
+            commits[task.dataset_path] = put(directory, task.dataset_path, Path(folder))
+    return commits
+
+
+def _rows(path: Path, task: TaskFile) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise LrlError(f"{path}: there is no such file; {task.task} needs rows for {task.dataset_path}")
+    rows: list[dict[str, Any]] = []
+    columns = set(task.metadata.columns)
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise LrlError(f"{path}, row {number}: not JSON: {error}") from error
+        if not isinstance(row, dict) or set(row) - {"split"} != columns:
+            raise LrlError(f"{path}, row {number}: needs the columns {', '.join(task.metadata.columns)}")
+        rows.append(row)
+    if len(rows) < 2:
+        raise LrlError(f"{path}: two rows at least, one to score and one for the other splits")
+    return rows
+
+
+def _by_split(rows: list[dict[str, Any]], task: TaskFile, path: Path) -> dict[str, list[dict[str, Any]]]:
+    splits: dict[str, list[dict[str, Any]]] = {name: [] for name in task.splits}
+    for number, row in enumerate(rows, 1):
+        named = row.pop("split", None)
+        where = [named] if named else [task.split] if number > 1 else [s for s in splits if s != task.split]
+        for split in where:
+            if split not in splits:
+                raise LrlError(
+                    f"{path}, row {number}, column split: {split!r}; there are {', '.join(splits)}"
+                )
+            splits[split].append(row)
+    if empty := [name for name, listed in splits.items() if not listed]:
+        raise LrlError(f"{path}: no row for the splits {', '.join(empty)}, which {task.task} loads")
+    return splits
+
+
+def _write_repository(
+    folder: Path, task: TaskFile, splits: dict[str, list[dict[str, Any]]], path: Path
+) -> None:
+    import datasets
+    import pyarrow as pa
+
+    features = datasets.Features(
+        {
+            name: datasets.ClassLabel(names=kind) if isinstance(kind, list) else datasets.Value(kind)
+            for name, kind in task.metadata.columns.items()
+        }
+    )
+    config = task.dataset_name or "default"
+    for split, rows in splits.items():
+        try:
+            table = datasets.Dataset.from_list(rows, features=features)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+            raise LrlError(f"{path}: a value does not fit the columns of {task.task}: {error}") from error
+        target = folder / config / f"{split}-00000-of-00001.parquet"
+        target.parent.mkdir(exist_ok=True)
+        table.to_parquet(str(target))
+    lines = [f"  - split: {split}\n    path: {config}/{split}-*" for split in splits]
+    (folder / "README.md").write_text(
+        f"---\nconfigs:\n- config_name: {config}\n  data_files:\n" + "\n".join(lines) + "\n---\n\n"
+        f"# Sample rows in the place of {task.dataset_path}\n\nWritten for a rehearsal of lrl-datasets, in the "
+        "columns of the real dataset. No row of the real dataset is among them; scores on them mean nothing.\n",
+        encoding="utf-8",
+    )
