@@ -1,0 +1,248 @@
+"""A campaign folder: `campaign.toml`, the exports that came in, and what they say together.
+
+Takes the folder, gives its answers as candidates and its judgements, one row for every record of every pool
+file. The judged answer is named by its record id, so answers and judgements may lie in any number of files.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from lrl_datasets import schema
+from lrl_datasets.errors import LrlError
+from lrl_datasets.sources import campaign_toml
+from lrl_datasets.sources.base import InputFile, SourceTables
+from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
+from lrl_datasets.sources.records import input_file
+from lrl_datasets.sources.toloka import Assignment, Export, read_export
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign of one's own as a source.
+
+    Language and licence stand in `campaign.toml`; the fields here are what a builder decides.
+    """
+
+    name: str = "campaign"
+    path: Path | None = None
+    """The folder; `read(path)` names another."""
+    may_hold_out: bool = True
+    may_be_unjudged: bool = False
+
+    def read(self, path: Path | None = None) -> SourceTables:
+        """Read the campaign folder (or the `campaign.toml` in it).
+
+        Raises
+        ------
+        LrlError
+            If the folder, `campaign.toml`, a pool file or a column named there is missing or wrong.
+        """
+        folder = path or self.path
+        if folder is None:
+            raise LrlError(f"source {self.name}: no campaign folder given (--source {self.name}=DIR)")
+        if folder.name == campaign_toml.FILE:
+            folder = folder.parent
+        campaign = campaign_toml.load(folder)
+        pools = [(stage, _read_pools(stage, folder)) for stage in campaign.stage]
+        _refuse_shared_pools(folder, pools)
+
+        inputs = {campaign_toml.FILE: _toml(folder)}
+        quarantine: dict[tuple[str, int], bytes] = {}
+        for _stage, exports in pools:
+            for export in exports:
+                inputs[export.file.name] = export.file
+                for row in export.rows:
+                    if row.reason == "unreadable":
+                        quarantine[export.file.name, row.row] = row.raw
+
+        answers: list[Row] = []
+        judgements: list[Row] = []
+        for stage, exports in pools:
+            if isinstance(stage, AnswerStage):
+                for export in exports:
+                    answers += self._candidates(campaign, stage, export)
+        known = _KnownAnswers(pools)
+        for stage, exports in pools:
+            if isinstance(stage, JudgementStage):
+                for export in exports:
+                    for row, judgement in self._judgements(stage, export, known):
+                        judgements.append(judgement)
+                        if judgement["reason"] == "unreadable":
+                            quarantine[export.file.name, row.row] = row.raw
+        return SourceTables(
+            candidates=schema.candidates(answers),
+            judgements=schema.judgements(judgements),
+            inputs=list(inputs.values()),
+            quarantine=[(file, row, raw) for (file, row), raw in quarantine.items()],
+            facts=_facts(campaign, pools),
+        )
+
+    def _candidates(self, campaign: CampaignFile, stage: AnswerStage, export: Export) -> Iterator[Row]:
+        for row in export.rows:
+            cells = row.cells
+            read = row.reason != "unreadable"
+            yield {
+                **_private(export, row),
+                "record": row.record,
+                "may_hold_out": self.may_hold_out,
+                "may_be_unjudged": self.may_be_unjudged,
+                "keyed_id": True,
+                "messages": _messages(stage, cells) if read else None,
+                "language": campaign.language,
+                "prompt_language": campaign.prompt_language or campaign.language,
+                "source": self.name,
+                "license": campaign.license,
+                "creation_method": "crowd",
+                "lineage": _lineage(campaign.name, stage, cells),
+                "model_name": _cell(cells, stage.columns.model_name) or None,
+                "mark.source": row.reason,
+                "detail.source": row.detail,
+            }
+
+    def _judgements(
+        self, stage: JudgementStage, export: Export, known: _KnownAnswers
+    ) -> Iterator[tuple[Assignment, Row]]:
+        columns = stage.columns
+        labels = {*stage.labels.positive, *stage.labels.negative}
+        golden_column = columns.golden or f"GOLDEN:{columns.label.partition(':')[2]}"
+        for row in export.rows:
+            reason, detail = row.reason, row.detail
+            label = _cell(row.cells, columns.label)
+            golden = _cell(row.cells, golden_column)
+            if reason is None and label not in labels:
+                reason, detail = "unreadable", f"column {columns.label} is none of the stage's labels"
+            if reason is None and golden and golden not in labels:
+                reason, detail = "unreadable", f"column {golden_column} is none of the stage's labels"
+            read = reason != "unreadable"
+            yield (
+                row,
+                {
+                    **_private(export, row),
+                    "record": known.resolve(_cell(row.cells, columns.answer_id)) if read else None,
+                    "source": self.name,
+                    "text": row.cells[columns.answer] if read and columns.answer else None,
+                    "question": stage.question,
+                    "label": label if read and label in labels else None,
+                    "golden": golden if read and golden in labels else None,
+                    "duration_s": row.duration_s,
+                    "batch": export.file.sha256[:12],
+                    "reason": reason,
+                    "detail": detail,
+                },
+            )
+
+
+class _KnownAnswers:
+    """The record ids of all answers, to resolve what a judgement pool calls them."""
+
+    def __init__(self, pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]) -> None:
+        self._by_assignment: defaultdict[str, set[str]] = defaultdict(set)
+        for stage, exports in pools:
+            if isinstance(stage, AnswerStage):
+                for export in exports:
+                    for row in export.rows:
+                        if row.assignment_id and row.record:
+                            self._by_assignment[row.assignment_id].add(row.record)
+        self._records = {record for records in self._by_assignment.values() for record in records}
+
+    def resolve(self, cell: str) -> str | None:
+        """Give the record id; an assignment id is one where it names exactly one record; blank is None."""
+        if cell not in self._records and len(self._by_assignment.get(cell, ())) == 1:
+            return next(iter(self._by_assignment[cell]))
+        return cell or None
+
+
+def _read_pools(stage: AnswerStage | JudgementStage, folder: Path) -> list[Export]:
+    """Read a stage's pool files in the order of `pools`, each once, and check that the columns are there."""
+    named: dict[str, Path] = {}
+    for pool in stage.pools:
+        if PurePosixPath(pool).is_absolute() or ".." in PurePosixPath(pool).parts or "\\" in pool:
+            raise LrlError(f"{folder / campaign_toml.FILE}: pool {pool!r} is not a path within the folder")
+        if any(sign in pool for sign in "*?["):
+            found = sorted(path for path in folder.glob(pool) if path.is_file())
+            if not found:
+                raise LrlError(f"{folder / campaign_toml.FILE}: no file matches pool {pool!r}")
+        else:
+            found = [folder / pool]
+            if not found[0].is_file():
+                raise LrlError(f"{folder / campaign_toml.FILE}: pool file {pool!r} is not there")
+        named |= {path.relative_to(folder).as_posix(): path for path in found}
+    exports = []
+    for name, path in named.items():
+        export = read_export(path, name)
+        for role, column in stage.columns.model_dump(exclude_none=True).items():
+            if column not in export.columns:
+                raise LrlError(
+                    f"{name}: column {column!r} is missing ({campaign_toml.FILE} names it as {role}); "
+                    f"there are: {', '.join(export.columns)}"
+                )
+        exports.append(export)
+    return exports
+
+
+def _refuse_shared_pools(
+    folder: Path, pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]
+) -> None:
+    """A file in two stages of one kind would be counted twice."""
+    seen: set[tuple[str, str]] = set()
+    for stage, exports in pools:
+        for export in exports:
+            if (stage.kind, export.file.name) in seen:
+                raise LrlError(
+                    f"{folder / campaign_toml.FILE}: pool file {export.file.name!r} stands in two stages "
+                    f"of kind {stage.kind!r}"
+                )
+            seen.add((stage.kind, export.file.name))
+
+
+def _private(export: Export, row: Assignment) -> Row:
+    return {
+        "file": export.file.name,
+        "file_sha256": export.file.sha256,
+        "row": row.row,
+        "worker": row.worker,
+    }
+
+
+def _messages(stage: AnswerStage, cells: Mapping[str, str]) -> list[dict[str, str]]:
+    prompt, context = cells[stage.columns.prompt], _cell(cells, stage.columns.context)
+    return [
+        {"role": "user", "content": f"{prompt}\n\n{context}" if context else prompt},
+        {"role": "assistant", "content": cells[stage.columns.answer]},
+    ]
+
+
+def _lineage(campaign: str, stage: AnswerStage, cells: Mapping[str, str]) -> list[str]:
+    """Name the original that the prompt came from, by its id or else by a hash of its text."""
+    name = _cell(cells, stage.columns.original_id)
+    if name:
+        return [name if ":" in name else f"{campaign}:{name}"]
+    text = _cell(cells, stage.columns.original)
+    return [f"{campaign}:{schema.digest(text)}"] if text else []
+
+
+def _cell(cells: Mapping[str, str], column: str | None) -> str:
+    return cells.get(column, "").strip() if column is not None else ""
+
+
+def _toml(folder: Path) -> InputFile:
+    return input_file(campaign_toml.FILE, (folder / campaign_toml.FILE).read_bytes(), 0)
+
+
+def _facts(
+    campaign: CampaignFile, pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]
+) -> dict[str, object]:
+    """Everything `campaign.toml` says, in plain JSON types, with the pool files that its globs found."""
+    facts: dict[str, object] = campaign.model_dump(exclude={"stage"})
+    facts["prompt_language"] = campaign.prompt_language or campaign.language
+    facts["stages"] = [
+        {**stage.model_dump(exclude_none=True), "pools": [export.file.name for export in exports]}
+        for stage, exports in pools
+    ]
+    return facts

@@ -1,0 +1,146 @@
+"""The format of `campaign.toml`: what a campaign folder says of itself.
+
+Takes the file, gives a validated `CampaignFile`. Rules about workers stand here, rules about rows in the
+builder; `lrl build` and `lrl crowd` read the same ones. Unknown keys are refused, since a misspelt rule that
+is ignored is a rule that does not hold.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lrl_datasets.errors import LrlError
+
+FILE = "campaign.toml"
+_LANGUAGE = r"^[a-z]{3}_[A-Z][a-z]{3}$"
+_Name = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class AnswerColumns(_Strict):
+    """Which column of an answer pool plays which role."""
+
+    prompt: _Name
+    answer: _Name
+    context: _Name | None = None
+    """A text the prompt is about; it follows the prompt after a blank line."""
+    original: _Name | None = None
+    """The English (or other) text that the prompt was translated from."""
+    original_id: _Name | None = None
+    """Its id; without a colon it is the campaign's own, with one it is `dataset:id`."""
+    model_name: _Name | None = None
+
+
+class JudgementColumns(_Strict):
+    """Which column of a judgement pool plays which role."""
+
+    answer_id: _Name
+    """The INPUT column with the judged answer's record id (or assignment id, where that names one record)."""
+    label: _Name
+    answer: _Name | None = None
+    """The answer as it was shown."""
+    golden: _Name | None = None
+    """The true label of control tasks; by default `GOLDEN:` and the label's field, where the pool has it."""
+
+
+class Labels(_Strict):
+    """The labels a worker can give, in their raw form."""
+
+    positive: Annotated[list[_Name], Field(min_length=1)]
+    negative: Annotated[list[_Name], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Labels:
+        both = sorted(set(self.positive) & set(self.negative))
+        if both:
+            raise ValueError(f"{both[0]!r} is positive and negative")
+        return self
+
+
+class Rules(_Strict):
+    """How the votes of a stage become a posterior."""
+
+    aggregation: _Name = "dawid-skene"
+    golden_min_answers: Annotated[int, Field(ge=0)] = 3
+    """A worker is measured once he has done this many control tasks."""
+    golden_min_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Below this share of right control tasks none of his votes count."""
+
+
+class AnswerStage(_Strict):
+    """Workers wrote answers to prompts."""
+
+    kind: Literal["answer"]
+    format: Literal["toloka"]
+    pools: Annotated[list[_Name], Field(min_length=1)]
+    columns: AnswerColumns
+
+
+class JudgementStage(_Strict):
+    """Workers judged answers."""
+
+    kind: Literal["judgement"]
+    format: Literal["toloka"]
+    pools: Annotated[list[_Name], Field(min_length=1)]
+    columns: JudgementColumns
+    question: _Name
+    labels: Labels
+    rules: Rules = Rules()
+
+
+Stage = Annotated[AnswerStage | JudgementStage, Field(discriminator="kind")]
+
+
+class CampaignFile(_Strict):
+    """One campaign."""
+
+    name: _Name
+    language: Annotated[str, Field(pattern=_LANGUAGE)]
+    license: _Name
+    sample: bool = False
+    """Written to try things out; never passes for real data."""
+    prompt_language: Annotated[str, Field(pattern=_LANGUAGE)] | None = None
+    """Language of the prompts where it is not the answers'."""
+    stage: Annotated[list[Stage], Field(min_length=1)]
+
+
+def load(folder: Path) -> CampaignFile:
+    """Read and validate a campaign folder's `campaign.toml`.
+
+    Raises
+    ------
+    LrlError
+        If it is missing, is no TOML, or has a missing, unknown or wrong key (named with its stage, 1-based).
+    """
+    path = folder / FILE
+    try:
+        values = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise LrlError(f"{path}: no such file; a campaign is a folder with {FILE}") from None
+    except OSError as error:
+        raise LrlError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError as error:
+        raise LrlError(f"{path}: not UTF-8 at byte {error.start + 1}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise LrlError(f"{path}: not valid TOML: {error}") from None
+    try:
+        return CampaignFile.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_problem(item["loc"], item["msg"]) for item in error.errors())
+        raise LrlError(f"{path}: {problems}") from None
+
+
+def _problem(loc: tuple[int | str, ...], message: str) -> str:
+    """Name a key as its author wrote it: `stage 2: columns.label: Field required`."""
+    if len(loc) > 1 and loc[0] == "stage":
+        keys = loc[3:] if loc[2:3] in (("answer",), ("judgement",)) else loc[2:]
+        where = ".".join(map(str, keys))
+        return ": ".join(part for part in (f"stage {int(loc[1]) + 1}", where, message) if part)
+    return f"{'.'.join(map(str, loc))}: {message}"
