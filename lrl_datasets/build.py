@@ -131,7 +131,7 @@ def build(
             rows = steps[step_name](rows)
 
     progress("crowd")
-    judged = _judge(rows, read, (steps["normalise"], steps["personal_data"]))
+    judged = _judge(rows, read, (steps["normalise"], steps["personal_data"]), key)
     rows = _with_helpfulness(rows, judged, read)
     if "helpfulness" in steps:
         rows = steps["helpfulness"](rows)
@@ -145,7 +145,7 @@ def build(
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
     progress("splits")
     rows = _complete(assign(rows, builder.splits))
-    configs = divide(rows, _annotations(judged, key), builder.preference_margin)
+    configs = divide(rows, judged, builder.preference_margin)
 
     progress("write")
     content = {
@@ -208,8 +208,13 @@ def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool) -> byte
 # ---- crowd ----------------------------------------------------------------------------------------------
 
 
-def _judge(rows: pa.Table, read: Mapping[str, SourceTables], text_steps: Sequence[Filter]) -> pa.Table:
-    """Decide which judgements count, source by source."""
+def _judge(
+    rows: pa.Table, read: Mapping[str, SourceTables], text_steps: Sequence[Filter], key: bytes | None
+) -> pa.Table:
+    """Decide which judgements count, source by source; the workers leave under their pseudonyms.
+
+    From here on pseudonyms alone are used, so that the posteriors can be computed from the shipped votes.
+    """
     decided = []
     for name, tables in read.items():
         judgements = _as_published(tables.judgements, text_steps)
@@ -223,7 +228,10 @@ def _judge(rows: pa.Table, read: Mapping[str, SourceTables], text_steps: Sequenc
             }
         )
         rules = {stage["question"]: _rules(stage) for stage in _judgement_stages(tables)}
-        decided.append(quality.decide(judgements, answers, rules))
+        judged = quality.decide(judgements, answers, rules)
+        workers = judged["worker"].to_pylist()
+        named = [pseudonyms.pseudonym(name, worker, key) if key and worker else None for worker in workers]
+        decided.append(add_column(judged, "worker", named, pa.string()))
     return pa.concat_tables(decided)
 
 
@@ -276,13 +284,6 @@ def _helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, A
     return named[0] if named else None
 
 
-def _annotations(judged: pa.Table, key: bytes | None) -> pa.Table:
-    rows = judged.select(["source", "worker"]).to_pylist()
-    workers = [pseudonyms.pseudonym(row["source"], row["worker"], key) if key and row["worker"] else None for row in rows]
-    judged = add_column(judged, "worker", workers, pa.string())
-    return judged.select(schema.ANNOTATIONS.names).cast(schema.ANNOTATIONS)
-
-
 # ---- release --------------------------------------------------------------------------------------------
 
 
@@ -326,7 +327,7 @@ def _judgement_counts(judged: pa.Table) -> dict[str, Any]:
         "not_counted": sum(reasons.values()),
         "withdrawn": 0,
         "reasons": {name: reasons[name] for name in schema.JUDGEMENT_REASONS if reasons[name]},
-        "workers": len(set(zip(judged["source"].to_pylist(), judged["worker"].to_pylist(), strict=True))),
+        "workers": len(set(judged["worker"].to_pylist()) - {None}),
     }
 
 

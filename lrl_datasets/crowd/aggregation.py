@@ -6,6 +6,7 @@ meets them, and a release must not depend on the order of an export's lines.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,12 @@ def krippendorff_alpha(votes: pa.Table) -> float | None:
 
 def _fit(frame: pd.DataFrame, method: str) -> pd.DataFrame:
     import crowdkit.aggregation
+    from pandas.errors import PandasChangeWarning
 
     options: dict[str, Any] = {"n_iter": 100} if "dawid-skene" in method else {}
     aggregator = getattr(crowdkit.aggregation, METHODS[method])(**options)
-    probabilities: pd.DataFrame = aggregator.fit_predict_proba(frame)
+    with warnings.catch_warnings():
+        # crowd-kit uses what pandas will take away one day: its concern, not the user's.
+        warnings.simplefilter("ignore", PandasChangeWarning)
+        probabilities: pd.DataFrame = aggregator.fit_predict_proba(frame)
     return probabilities.fillna(0.0)  # some methods leave out a label that nobody gave an answer

@@ -26,7 +26,7 @@ def divide(rows: pa.Table, annotations: pa.Table, minimum_margin: float) -> Conf
     rows
         Every record read, with its provenance, marks and `split` (after `splits.assign`).
     annotations
-        Every judgement, in the columns of `schema.ANNOTATIONS`.
+        Every judgement, with the columns of `schema.ANNOTATIONS`; the workers are pseudonyms.
     minimum_margin
         Smallest difference of helpfulness between two answers that makes a preference pair.
     """

@@ -1,0 +1,85 @@
+"""Aggregation: hand cases, and that the order of the votes decides nothing."""
+
+from __future__ import annotations
+
+import random
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lrl_datasets.crowd.aggregation import METHODS, POSTERIOR, aggregate, krippendorff_alpha
+from lrl_datasets.errors import LrlError
+
+VOTES = pa.schema([("answer_id", pa.string()), ("worker", pa.string()), ("label", pa.string())])
+
+
+def votes(*rows: tuple[str, str, str]) -> pa.Table:
+    return pa.Table.from_pylist([dict(zip(VOTES.names, row, strict=True)) for row in rows], schema=VOTES)
+
+
+def test_majority_by_hand() -> None:
+    table = votes(("a", "1", "yes"), ("a", "2", "yes"), ("a", "3", "no"), ("b", "1", "no"))
+    assert aggregate(table, "majority", {"yes"}).to_pylist() == [
+        {"answer_id": "a", "helpfulness": 0.6667, "n_votes": 3, "agreement": 0.6667},
+        {"answer_id": "b", "helpfulness": 0.0, "n_votes": 1, "agreement": 1.0},
+    ]
+
+
+def test_several_labels_may_mean_yes() -> None:
+    table = votes(("a", "1", "very"), ("a", "2", "rather"), ("a", "3", "no"), ("a", "4", "no"))
+    posterior = aggregate(table, "majority", {"very", "rather"}).to_pylist()[0]
+    assert posterior["helpfulness"] == 0.5
+    assert posterior["agreement"] == 0.5
+
+
+def test_no_votes_no_posteriors() -> None:
+    assert aggregate(VOTES.empty_table(), "dawid-skene", {"yes"}) == POSTERIOR.empty_table()
+
+
+def test_unknown_method_is_named() -> None:
+    with pytest.raises(LrlError, match="coin-toss"):
+        aggregate(votes(("a", "1", "yes")), "coin-toss", {"yes"})
+
+
+def test_dawid_skene_hears_the_reliable_workers() -> None:
+    # Two workers always agree, a third says the opposite every time: on a 1:1 tie the pair's record decides.
+    rows = []
+    for task in range(10):
+        truth, lie = ("yes", "no") if task % 2 else ("no", "yes")
+        rows += [(f"t{task}", "a", truth), (f"t{task}", "b", truth), (f"t{task}", "liar", lie)]
+    rows += [("tie", "a", "yes"), ("tie", "liar", "no")]
+    posterior = {row["answer_id"]: row for row in aggregate(votes(*rows), "dawid-skene", {"yes"}).to_pylist()}
+    assert posterior["tie"]["helpfulness"] > 0.99
+    assert posterior["tie"]["agreement"] == 0.5
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_method_gives_a_probability_for_every_answer(method: str) -> None:
+    table = votes(("a", "1", "yes"), ("a", "2", "no"), ("b", "1", "no"), ("b", "2", "no"), ("c", "3", "yes"))
+    rows = aggregate(table, method, {"yes"}).to_pylist()
+    assert [row["answer_id"] for row in rows] == ["a", "b", "c"]
+    assert all(0 <= row["helpfulness"] <= 1 for row in rows)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("12345"), st.sampled_from(["yes", "no"])),
+                min_size=1, max_size=25, unique_by=lambda row: row[:2]), st.randoms(use_true_random=False))  # fmt: skip
+def test_the_order_of_the_votes_decides_nothing(rows: list[tuple[str, str, str]], rng: random.Random) -> None:
+    shuffled = list(rows)
+    rng.shuffle(shuffled)
+    assert aggregate(votes(*rows), "dawid-skene", {"yes"}) == aggregate(votes(*shuffled), "dawid-skene", {"yes"})
+
+
+def test_alpha_by_hand() -> None:
+    # Two coders agree on 3 of 4 units: coincidences yes-yes 4, no-no 2, mixed 2 of n = 8, so the observed
+    # disagreement is 2/8 and the expected one 2*5*3/(8*7); alpha = 1 - .25/.5357 = .5333.
+    table = votes(("a", "1", "yes"), ("a", "2", "yes"), ("b", "1", "yes"), ("b", "2", "yes"), ("c", "1", "no"),
+                  ("c", "2", "no"), ("d", "1", "yes"), ("d", "2", "no"))  # fmt: skip
+    assert krippendorff_alpha(table) == pytest.approx(0.5333, abs=1e-4)
+
+
+def test_alpha_is_null_where_it_is_undefined() -> None:
+    assert krippendorff_alpha(votes(("a", "1", "yes"), ("b", "1", "no"))) is None
+    assert krippendorff_alpha(votes(("a", "1", "yes"), ("a", "2", "yes"))) is None
