@@ -9,10 +9,12 @@ say so in their first line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 import pyarrow as pa
+
+from lrl_datasets.schema import MESSAGES
 
 
 class Filter(Protocol):
@@ -24,6 +26,32 @@ class Filter(Protocol):
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return `table` with the filter's columns added."""
         ...
+
+
+def prompts_and_answers(table: pa.Table) -> tuple[list[str | None], list[str | None]]:
+    """Return each row's prompt (all that is not the assistant's) and answer (all that is).
+
+    Null where the row is unreadable. Several turns are joined by an empty line. Filters that look at texts look at these.
+    """
+    prompts: list[str | None] = []
+    answers: list[str | None] = []
+    for messages in table.column("messages").to_pylist():
+        if messages is None:
+            prompts.append(None)
+            answers.append(None)
+            continue
+        prompts.append("\n\n".join(m["content"] or "" for m in messages if m["role"] != "assistant"))
+        answers.append("\n\n".join(m["content"] or "" for m in messages if m["role"] == "assistant"))
+    return prompts, answers
+
+
+def map_contents(table: pa.Table, function: Callable[[str], str]) -> pa.Table:
+    """Put `function(content)` in the place of every message's content; a missing content counts as empty."""
+    changed = [
+        messages and [{"role": m["role"], "content": function(m["content"] or "")} for m in messages]
+        for messages in table.column("messages").to_pylist()
+    ]
+    return add_column(table, "messages", changed, MESSAGES)
 
 
 def add_column(

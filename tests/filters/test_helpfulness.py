@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pyarrow as pa
+
+from lrl_datasets import schema
+from lrl_datasets.filters.base import add_column
+from lrl_datasets.filters.helpfulness import Helpfulness
+
+
+def test_every_case() -> None:
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    cases = [  # helpfulness, votes, may pass unjudged → mark
+        (0.9, 3, False, None),
+        (0.5, 3, False, None),
+        (0.4999, 3, True, "unhelpful"),
+        (None, 0, False, "unjudged"),
+        (None, None, None, "unjudged"),
+        (None, None, True, None),
+    ]
+    table = schema.candidates(
+        [*({"messages": messages, "may_be_unjudged": case[2]} for case in cases), {"messages": None}]
+    )
+    table = add_column(table, "helpfulness", [*(case[0] for case in cases), None], pa.float64())
+    table = add_column(table, "n_votes", [*(case[1] for case in cases), None], pa.int32())
+    marked = Helpfulness(minimum=0.5)(table)
+    assert marked["mark.helpfulness"].to_pylist() == [*(case[3] for case in cases), None]
+    assert marked["detail.helpfulness"][2].as_py() == "0.4999 < 0.5, 3 votes"

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from lrl_datasets import schema
+from lrl_datasets.filters.length import Length
+
+
+def test_bounds_are_allowed_and_the_detail_names_the_part() -> None:
+    rows = [("moja mbili", "moja mbili tatu"), ("moja", "moja mbili tatu"), ("moja mbili", "moja"),
+            ("moja mbili", "a b c d e f"), None]  # fmt: skip
+    table = Length(min_prompt_words=2, min_answer_words=2, max_answer_words=5)(
+        schema.candidates(
+            {
+                "messages": row
+                and [{"role": "user", "content": row[0]}, {"role": "assistant", "content": row[1]}]
+            }
+            for row in rows
+        )
+    )
+    assert table["mark.length"].to_pylist() == [None, "too_short", "too_short", "too_long", None]
+    assert table["detail.length"].to_pylist() == [
+        None, "prompt: 1 words, at least 2", "answer: 1 words, at least 2", "answer: 6 words, at most 5",
+        None,
+    ]  # fmt: skip
