@@ -27,6 +27,7 @@ ANSWERS: list[Row] = [
     answer("a4", context="Mistari\nmiwili\tna kichupo", text=""),
     answer("a5", status="REJECTED"),
     answer("a6", text="Sentensi yenye 5\" ndani na 'nyingine'."),
+    *(answer(f"b{number}", text=f"Jibu la {number}.") for number in range(5)),
 ]
 VOTES: list[Row] = [
     vote("a1", "yes", "v1"),
@@ -34,6 +35,7 @@ VOTES: list[Row] = [
     vote("a3", "yes", "v3", golden="yes"),
     vote("a4", "no", "v4", status="EXPIRED"),
     vote("a5", "yes", "v5", worker="w2"),
+    *(vote(f"b{number}", "yes", f"v1{number}", f"w1{number}") for number in range(5)),
 ]
 
 
@@ -54,7 +56,9 @@ def damaged(draw: st.DrawFn, rows: list[Row]) -> tuple[bytes, set[int]]:
         body = records[number].removesuffix(b"\n")
         at = draw(st.integers(0, len(body)))
         kind = draw(
-            st.sampled_from(["insert", "insert", "cut", "delete", "line", "twice", "status", "blank", "join"])
+            st.sampled_from(
+                ["insert", "insert", "cut", "delete", "line", "twice", "status", "blank", "join", "pair"]
+            )
         )
         if kind == "insert":
             what = draw(
@@ -71,6 +75,14 @@ def damaged(draw: st.DrawFn, rows: list[Row]) -> tuple[bytes, set[int]]:
             lines = body.split(b"\n")
             del lines[draw(st.integers(0, len(lines) - 1))]
             body = b"\n".join(lines)
+        elif kind == "pair":  # two stray quotes that would make one cell of everything between them
+            other, column = draw(st.integers(0, len(records) - 1)), draw(st.integers(0, 8))
+            for one, (before, behind) in ((number, (b'"', b"")), (other, (b"", b'"'))):
+                cells = records[one].removesuffix(b"\n").split(b"\t")
+                cells[column % len(cells)] = before + cells[column % len(cells)] + behind
+                records[one] = b"\t".join(cells) + b"\n"
+                touched.add(one)
+            continue
         elif kind == "status":
             body = body.replace(
                 b"APPROVED", draw(st.sampled_from([b"ACCEPTED", b"", b"SKIPPED", b"approved"]))
@@ -108,8 +120,8 @@ WHOLE = read(b"".join(parts(ANSWERS)), b"".join(parts(VOTES)))
 
 
 def test_undamaged() -> None:
-    assert WHOLE.candidates["mark.source"].to_pylist() == [None] * 4 + ["refused_by_requester", None]
-    assert WHOLE.judgements["reason"].to_pylist() == [None] * 3 + ["not_submitted", None]
+    assert WHOLE.candidates["mark.source"].to_pylist() == [None] * 4 + ["refused_by_requester"] + [None] * 6
+    assert WHOLE.judgements["reason"].to_pylist() == [None] * 3 + ["not_submitted"] + [None] * 6
     assert not WHOLE.quarantine
 
 
