@@ -31,7 +31,8 @@ class Filter(Protocol):
 def prompts_and_answers(table: pa.Table) -> tuple[list[str | None], list[str | None]]:
     """Return each row's prompt (all that is not the assistant's) and answer (all that is).
 
-    Null where the row is unreadable. Several turns are joined by an empty line. Filters that look at texts look at these.
+    Null where the row is unreadable. Several turns are joined by an empty line. Filters that look at texts
+    look at these.
     """
     prompts: list[str | None] = []
     answers: list[str | None] = []

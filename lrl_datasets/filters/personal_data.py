@@ -60,8 +60,8 @@ def mask_text(text: str, regions: Sequence[str], cues: Sequence[str] = ()) -> tu
     stands (a judged answer in its row and alone in the validation pool). A number counts as a phone number
     if it is valid in one of `regions` and is written with its country code (`+255 …`, `00255 …`,
     `255712…`) or trunk prefix (`0712 …`); without either (`712 345 678`, which is also a price) only after
-    a cue word such as "tel", "phone", "WhatsApp" or one of `cues`. Years, dates, prices, decimals, ISBNs, list numbers and
-    counting (`0 1 2 3 …`) stay.
+    a cue word such as "tel", "phone", "WhatsApp" or one of `cues`. Years, dates, prices, decimals, ISBNs,
+    list numbers and counting (`0 1 2 3 …`) stay.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ below says what the key means; `swh.toml` is the worked example.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import string
 import tomllib
@@ -80,9 +81,14 @@ def load_file(path: Path) -> Language:
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
         raise LrlError(f"{path}: {what}") from error
-    if path.stem not in (language.code, language.codes.iso639_3):
+    if path.stem != language.codes.iso639_3:
         raise LrlError(f"{path}: the file of {language.code} is named {language.codes.iso639_3}.toml")
     return language
+
+
+def sha256(code: str) -> str:
+    """Return the SHA-256 of the file of the language that `code` names, as the manifest has it."""
+    return hashlib.sha256((FOLDER / f"{load(code).codes.iso639_3}.toml").read_bytes()).hexdigest()
 
 
 class _Facts(BaseModel):
