@@ -1,0 +1,132 @@
+"""What a fine-tune reads: a dataset id and a revision, through `datasets.load_dataset`, as any user would.
+
+It gives pairs of texts (what is asked, what is answered) for training and for the held-out loss, and the
+commit that the revision named. It knows nothing of builds, manifests or release folders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.tasks import refuse_shadowed
+from lrl_datasets.training.recipe import DatasetChoice
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One example of a sequence-to-sequence model."""
+
+    id: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """Everything a run reads."""
+
+    train: list[Pair]
+    held_out: list[Pair]
+    held_out_splits: list[str]
+    commit: str
+    notes: list[str] = field(default_factory=list)
+    """What a reader of the results must know, e.g. a split that the release lacks."""
+
+
+def load_data(choice: DatasetChoice) -> Data:
+    """Load the training and held-out pairs of a dataset at a revision.
+
+    The revision is resolved to a commit first and that commit is loaded: what is recorded is what was read.
+    The endpoint is the Hub client's (`HF_ENDPOINT`, read when it is imported).
+
+    Raises
+    ------
+    LrlError
+        A folder of the working directory shadows the dataset; the Hub does not know it, the revision or the
+        config; it has no train split, or no held-out one; a row is no conversation that ends in an answer.
+    """
+    refuse_shadowed([choice.id])
+    import datasets
+
+    commit = resolve(choice.id, choice.revision, "dataset")
+    try:
+        loaded = datasets.load_dataset(choice.id, choice.config, revision=commit)
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+        raise LrlError(
+            f"{choice.id}@{choice.revision}: config {choice.config} cannot be loaded: {error}"
+        ) from error
+    where = f"{choice.id}@{choice.revision}, config {choice.config}"
+    if "train" not in loaded:
+        raise LrlError(f"{where}: there is no train split, only {', '.join(loaded)}")
+    notes: list[str] = []
+    splits: list[str] = [name for name in choice.held_out if name in loaded]
+    for name in choice.held_out:
+        if name not in loaded:
+            notes.append(f"the release has no {name} split")
+    if not splits and "test" in loaded:
+        splits = ["test"]
+    if not splits:
+        raise LrlError(
+            f"{where}: there is neither a validation nor a test split to measure the held-out loss on"
+        )
+    if splits != list(choice.held_out):
+        notes.append(f"the held-out loss is measured on {' + '.join(splits)}")
+    pairs = {name: to_pairs(loaded[name], f"{where}, {name}", choice.input) for name in ["train", *splits]}
+    return Data(pairs["train"], [pair for name in splits for pair in pairs[name]], splits, commit, notes)
+
+
+def to_pairs(rows: Iterable[Mapping[str, Any]], where: str, template: str = "{prompt}") -> list[Pair]:
+    """Turn conversations into pairs: the last turn is the target, the ones before it the source."""
+    pairs = []
+    for number, row in enumerate(rows, 1):
+        name = f"{where}, row {number}" + (f" ({row['id']})" if "id" in row else "")
+        if "messages" not in row:
+            raise LrlError(f"{where}: column messages is missing; there are: {', '.join(row)}")
+        messages: Sequence[Mapping[str, str]] = row["messages"] or []
+        roles = [message["role"] for message in messages]
+        if len(roles) < 2 or roles[-1] != "assistant" or "user" not in roles:
+            raise LrlError(
+                f"{name}, column messages: an answered question is needed, the roles are {roles or 'none'}"
+            )
+        *asked, answer = messages
+        source = "\n".join(message["content"] for message in asked).strip()
+        if not source or not answer["content"].strip():
+            raise LrlError(f"{name}, column messages: question or answer is empty")
+        pairs.append(
+            Pair(str(row.get("id", number)), template.replace("{prompt}", source), answer["content"])
+        )
+    if not pairs:
+        raise LrlError(f"{where}: there are no rows")
+    return pairs
+
+
+def resolve(name: str, revision: str, kind: str) -> str:
+    """Resolve a revision of a Hub `dataset` or `model` to its commit.
+
+    Raises
+    ------
+    LrlError
+        The Hub cannot be reached or does not know the repository or the revision.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+
+    api = HfApi()
+    where = f"{kind} {name}@{revision} at {api.endpoint}"
+    try:
+        info = api.repo_info(name, revision=revision, repo_type=kind)
+    except RevisionNotFoundError as error:
+        raise LrlError(f"{where}: there is no such revision") from error
+    except RepositoryNotFoundError as error:
+        raise LrlError(f"{where}: there is no such {kind}, or it is private") from error
+    except Exception as error:
+        # When nobody answers, the client's transport raises its own kinds, no public names of the Hub's.
+        if isinstance(error, (HfHubHTTPError, OSError)) or type(error).__module__.startswith("httpx"):
+            raise LrlError(f"{where}: the Hub does not answer: {error}") from error
+        raise
+    if not info.sha:
+        raise LrlError(f"{where}: the Hub names no commit")
+    return str(info.sha)
