@@ -1,11 +1,11 @@
 """The Hub's rules for the YAML at the head of a card, checked without the Hub.
 
-Takes a card's text and says what the Hub would refuse (errors) and what it would warn of or what would not load
-(warnings). The local Hub answers `validate-yaml` with it, and a release lists every finding before it is published.
+Takes a card's text and says what the Hub would refuse (errors) and what it would warn of or what would not
+load (warnings). The local Hub answers `validate-yaml` with it; a release with any finding is not published.
 
-Where the rules come from: huggingface/hub-docs `datasetcard.md` and `docs/hub/repositories-licenses.md` (the list
-that the Hub derives its own from), the task names of huggingface.js, and what datasets 5 reads from `configs` and
-`dataset_info`.
+Where the rules come from: huggingface/hub-docs `datasetcard.md` and `docs/hub/repositories-licenses.md` (the
+list that the Hub derives its own from), the task names of huggingface.js, and what datasets 5 reads from
+`configs` and `dataset_info`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LICENSES = frozenset(
     cdla-sharing-1.0 cdla-permissive-1.0 cdla-permissive-2.0 wtfpl ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1
     eupl-1.2 agpl-3.0 gfdl gpl gpl-2.0 gpl-3.0 lgpl lgpl-2.1 lgpl-3.0 isc h-research intel-research lppl-1.3c
     ms-pl apple-ascl apple-amlr mpl-2.0 odc-by odbl openmdw-1.0 openrail++ osl-3.0 postgresql ofl-1.1 ncsa
-    unlicense zlib pddl lgpl-lr deepfloyd-if-license fair-noncommercial-research-license llama2 llama3 llama3.1
-    llama3.2 llama3.3 llama4 grok2-community gemma unknown other
-    """.split()
+    unlicense zlib pddl lgpl-lr deepfloyd-if-license fair-noncommercial-research-license llama2 llama3
+    llama3.1 llama3.2 llama3.3 llama4 grok2-community gemma unknown other
+    """.split()  # noqa: SIM905 — readable as a list of words
 )
 TASK_CATEGORIES = frozenset(
     """
@@ -43,7 +43,7 @@ TASK_CATEGORIES = frozenset(
     image-text-to-video visual-question-answering document-question-answering zero-shot-image-classification
     graph-ml mask-generation zero-shot-object-detection text-to-3d image-to-3d image-feature-extraction
     video-text-to-text video-to-video keypoint-detection visual-document-retrieval any-to-any other
-    """.split()
+    """.split()  # noqa: SIM905 — readable as a list of words
 )
 SIZE_CATEGORIES = (
     "n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B",
@@ -137,7 +137,7 @@ def _language(data: dict[str, Any]) -> Iterator[str]:
             and not (re.fullmatch("[a-z]{2,3}", value) and langcodes.tag_is_valid(value))
         ):
             yield (
-                f'"language" must be ISO 639-1, 639-2 or 639-3 codes in lower case, or `code` or `multilingual`, '
+                f'"language" must be ISO 639-1, -2 or -3 codes in lower case, or `code` or `multilingual`, '
                 f"not {value!r} (BCP-47 tags go to `language_bcp47`)"
             )
 

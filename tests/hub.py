@@ -49,7 +49,7 @@ def run_client(
 ) -> str:
     """Run Python code in a fresh process, in an empty folder, with `HF_ENDPOINT` and an empty cache.
 
-    Returns what it printed to stdout; raises with its stderr where it fails. `home` names a cache to use again.
+    Returns what it printed; raises with its stderr where it fails. `home` names a cache to use again.
     """
     folder = Path(tempfile.mkdtemp(dir=tmp_path, prefix="empty-"))
     cache = home or Path(tempfile.mkdtemp(dir=tmp_path, prefix="hf-home-"))
@@ -60,6 +60,7 @@ def run_client(
         capture_output=True,
         text=True,
         timeout=300,
+        check=False,
     )
     if done.returncode:
         raise AssertionError(
@@ -74,6 +75,7 @@ def put_dataset(
     files: Mapping[str, bytes | Path],
     revision: str | None = None,
     tag: str | None = None,
+    *,
     repo_type: str = "dataset",
 ) -> str:
     """Create a repository and commit files with the real client in a process of its own; returns the commit.

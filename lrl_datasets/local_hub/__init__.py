@@ -1,11 +1,12 @@
 """A Hub on this computer, for rehearsal, air-gapped use and tests.
 
-Takes a folder and serves it over HTTP to the real, unmodified clients (huggingface_hub, datasets, transformers,
-lm-eval) that have its address in `HF_ENDPOINT`. It knows nothing of releases: it keeps repositories, commits,
-branches and tags of any dataset or model. Until Xet is spoken here, clients that upload need
-`HF_HUB_DISABLE_XET=1` before huggingface_hub is imported.
+Takes a folder and serves it over HTTP to the real, unmodified clients (huggingface_hub, datasets,
+transformers, lm-eval) that have its address in `HF_ENDPOINT`. It knows nothing of releases: it keeps
+repositories, commits, branches and tags of any dataset or model. Until Xet is spoken here, clients that
+upload need `HF_HUB_DISABLE_XET=1` before huggingface_hub is imported.
 
-`store.py` is what is kept, `api.py` what is answered, `server.py` how it is carried.
+`objects.py` and `store.py` are what is kept, `api.py`, `uploads.py` and `describe.py` what is answered,
+`server.py` and `body.py` how it is carried.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import sys
 from pathlib import Path
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.objects import Entry, HubError, is_lfs
 from lrl_datasets.local_hub.server import Server
-from lrl_datasets.local_hub.store import Changes, Entry, Store
+from lrl_datasets.local_hub.store import Changes, Store
 
-__all__ = ["Server", "Store", "put", "serve", "serve_forever"]
+__all__ = ["HubError", "Server", "Store", "put", "serve", "serve_forever"]
 
 
 def serve(directory: Path, port: int = 0, host: str = "127.0.0.1", token: str | None = None) -> Server:
@@ -38,7 +40,7 @@ def serve(directory: Path, port: int = 0, host: str = "127.0.0.1", token: str | 
 def serve_forever(
     directory: Path, port: int = 8123, host: str = "127.0.0.1", token: str | None = None
 ) -> None:
-    """Serve until interrupted: prints the endpoint and the lines that point clients to it, logs to stderr."""
+    """Serve until interrupted: prints the endpoint and the line that points clients to it, logs to stderr."""
     logger = logging.getLogger("lrl_datasets.local_hub")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
@@ -59,12 +61,26 @@ def put(
     folder: Path,
     repo_type: str = "dataset",
     tag: str | None = None,
+    *,
     revision: str = "main",
 ) -> str:
     """Commit a folder straight into a store, without HTTP, so that the revision holds exactly its files.
 
-    Makes the repository where there is none; a commit that would change nothing is left out. A `tag` that
-    stands elsewhere already is an error. Works while a server serves the same folder.
+    Makes the repository where there is none; a commit that would change nothing is left out. Works while a
+    server serves the same folder.
+
+    Parameters
+    ----------
+    directory
+        The store's folder, as for `serve`.
+    folder
+        The files, at the paths they have in it.
+    repo_type
+        `dataset` or `model`.
+    tag
+        A tag to make; one that stands elsewhere already is an error.
+    revision
+        A branch, or `refs/convert/parquet` and the like, which is made where it is not there.
 
     Returns
     -------
@@ -79,36 +95,32 @@ def put(
         The store refuses, for instance because the tag exists.
     """
     folder, kind = Path(folder), f"{repo_type}s"
-    if not folder.is_dir():
-        raise LrlError(f"{folder}: not a folder")
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     if not paths:
-        raise LrlError(f"{folder}: no file in it")
+        raise LrlError(f"{folder}: no folder with files in it")
     store = Store(directory)
     if not store.exists(kind, repo_id):
         store.create(kind, repo_id)
-    convert = revision.startswith("refs/convert/")
-    if convert and revision.removeprefix("refs/convert/") not in store.refs(kind, repo_id).converts:
+    refs = store.refs(kind, repo_id)
+    if revision.startswith("refs/convert/") and revision.removeprefix("refs/convert/") not in refs.converts:
         store.create_branch(kind, repo_id, revision, None)
     head = store.commit_at(kind, repo_id, revision)
     attributes = store.attributes(head)
-    wanted: dict[str, Entry] = {}
-    for path in paths:
-        name = path.relative_to(folder).as_posix()
-        with open(path, "rb") as file:
-            if store.upload_mode(attributes, name, file.read(512), path.stat().st_size) == "regular":
-                file.seek(0)
-                wanted[name] = store.add_regular(file.read())
-            else:
-                file.seek(0)
-                sha256, size = store.add_blob(iter(lambda: file.read(1 << 20), b""))  # noqa: B023
-                wanted[name] = store.lfs_entry(sha256, size)
+    wanted = {path.relative_to(folder).as_posix(): _entry(store, attributes, folder, path) for path in paths}
     gone = [name for name in head.files if name not in wanted and name != ".gitattributes"]
     changed = {name: entry for name, entry in wanted.items() if head.files.get(name) != entry}
     if gone or changed:
-        head = store.commit(
-            kind, repo_id, revision, Changes(changed, gone), f"Files of {folder.name}", parent=head.id
-        )
+        title = f"Files of {folder.name}"
+        head = store.commit(kind, repo_id, revision, Changes(changed, gone), title=title, parent=head.id)
     if tag is not None and store.refs(kind, repo_id).tags.get(tag) != head.id:
         store.create_tag(kind, repo_id, tag, head.id)
     return head.id
+
+
+def _entry(store: Store, attributes: str, folder: Path, path: Path) -> Entry:
+    with path.open("rb") as file:
+        sample = file.read(512)
+        file.seek(0)
+        if not is_lfs(attributes, path.relative_to(folder).as_posix(), sample, path.stat().st_size):
+            return store.objects.add_regular(file.read())
+        return store.objects.lfs_entry(*store.objects.add(iter(lambda: file.read(1 << 20), b"")))

@@ -19,12 +19,15 @@ import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO, cast
+from typing import BinaryIO, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from lrl_datasets.errors import LrlError
-from lrl_datasets.local_hub.api import Api, Request, Response
-from lrl_datasets.local_hub.store import HubError, Store
+from lrl_datasets.local_hub.api import Api
+from lrl_datasets.local_hub.body import Body, BrokenBody, Slice, byte_range
+from lrl_datasets.local_hub.objects import HubError
+from lrl_datasets.local_hub.protocol import Request, Response
+from lrl_datasets.local_hub.store import Store
 
 log = logging.getLogger("lrl_datasets.local_hub")
 
@@ -58,14 +61,19 @@ class Server:
     ) -> None:
         loopback = _is_loopback(host)
         if not loopback and not token:
-            raise LrlError(f"--host {host} can be reached from other machines: give a token for writing")
-        store = Store(Path(directory))
+            raise LrlError(
+                f"{host} can be reached from other machines: serving there needs a token for writing"
+            )
         try:
             self._http = _HttpServer(host, port)
         except OSError as problem:
             raise LrlError(f"cannot serve on {host}:{port}: {problem.strerror or problem}") from None
-        self._http.api = Api(store, token)
         self._http.check_host = loopback
+        try:
+            self._http.api = Api(Store(Path(directory)), token)
+        except OSError as problem:
+            self._http.server_close()
+            raise LrlError(f"{directory}: cannot hold a store: {problem.strerror or problem}") from None
         name = f"[{host}]" if ":" in host else host
         self.url = f"http://{name}:{self._http.server_address[1]}"
         """What `HF_ENDPOINT` is set to."""
@@ -73,6 +81,11 @@ class Server:
             target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="local-hub"
         )
         self._thread.start()
+
+    @property
+    def store(self) -> Store:
+        """What is served."""
+        return self._http.api.store
 
     def wait(self) -> None:
         """Block until the server is closed from elsewhere or the user interrupts."""
@@ -116,7 +129,7 @@ class _HttpServer(ThreadingHTTPServer):
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         with self._open_lock:
             self._open.add(request)
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+        super().process_request(request, client_address)
 
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
         with self._open_lock:
@@ -145,13 +158,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         started = time.perf_counter()
-        body = _Body(self.rfile, self.headers.get("Content-Length"), self.headers.get("Transfer-Encoding"))
-        buffered = io.BufferedReader(body, 1 << 16)
+        encoding = self.headers.get("Transfer-Encoding")
+        body = Body(cast("BinaryIO", self.rfile), self.headers.get("Content-Length"), encoding)
         try:
-            status, sent = self._send(self._answer(cast("IO[bytes]", buffered)))
+            status, sent = self._send(self._answer(io.BufferedReader(body, 1 << 16)))
         except HubError as refusal:
             status, sent = self._send(_refusal(refusal))
-        except (ConnectionError, TimeoutError, _BrokenBody):
+        except (ConnectionError, TimeoutError, BrokenBody):
             self.close_connection = True
             status, sent = 0, 0
         except Exception:
@@ -165,11 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
-    def _answer(self, body: IO[bytes]) -> Response:
-        host = self.headers.get("Host", "")
-        bound = self.server.server_name
-        name = host.rsplit(":", 1)[0] if re.search(r":\d+$", host) else host
-        if self.server.check_host and name not in _LOCAL_NAMES | {bound}:
+    def _answer(self, body: io.BufferedReader) -> Response:
+        host = str(self.headers.get("Host", ""))
+        name = re.sub(r":\d+$", "", host)
+        if self.server.check_host and name not in _LOCAL_NAMES | {self.server.server_name}:
             raise HubError(403, f"This Hub is not called {name!r}")
         base = f"http://{host}"
         if self.headers.get("Origin", base) != base:
@@ -182,7 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
         if any("\0" in segment for segment in segments):
             raise HubError(400, "The path holds a NUL")
         query = parse_qs(target.query, keep_blank_values=True)
-        request = Request(self.command, segments, query, self.headers, cast("io.BufferedReader", body), base)
+        request = Request(self.command, segments, query, self.headers, body, base)
         try:
             return self.server.api.answer(request)
         except (KeyError, TypeError, ValueError) as problem:
@@ -192,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, response: Response) -> tuple[int, int]:
         """Write a response; returns its status and the bytes of its body."""
         if response.content is None:
-            data = b"{}" if response.data is None else json.dumps(response.data, ensure_ascii=False).encode()
+            data = json.dumps({} if response.data is None else response.data, ensure_ascii=False).encode()
             headers = {"Content-Type": "application/json; charset=utf-8"} | response.headers
             return self._write(response.status, headers, io.BytesIO(data), len(data))
         size, etag = response.content.size, response.headers["ETag"]
@@ -205,25 +217,24 @@ class _Handler(BaseHTTPRequestHandler):
         }
         if etag in self.headers.get("If-None-Match", ""):
             return self._write(304, headers, io.BytesIO(), None)
-        asked = self.headers.get("Range") if self.headers.get("If-Range", etag) == etag else None
-        start, stop = _range(asked, size)
-        if start >= stop and asked is not None and size > 0:
-            headers = response.headers | {"Content-Range": f"bytes */{size}"}
+        fresh = self.headers.get("If-Range", etag) == etag
+        asked = byte_range(self.headers.get("Range"), size) if fresh else None
+        start, stop = asked or (0, size)
+        if asked is not None and start >= stop:
+            headers["Content-Range"] = f"bytes */{size}"
             return self._write(416, headers, io.BytesIO(), 0)
-        status = 200
-        if (start, stop) != (0, size) or (asked is not None and _RANGE.fullmatch(asked.strip())):
-            status = 206
+        if asked is not None:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
         try:
-            file = open(self.server.api.store.blob(response.content.sha256), "rb")  # noqa: SIM115
+            file = open(self.server.api.store.objects.path(response.content.sha256), "rb")  # noqa: SIM115
         except FileNotFoundError:
             raise HubError(500, f"Object {response.content.sha256} is missing from the store") from None
         with file:
             file.seek(start)
-            return self._write(status, headers, file, stop - start)
+            return self._write(200 if asked is None else 206, headers, file, stop - start)
 
     def _write(
-        self, status: int, headers: dict[str, str], body: IO[bytes], length: int | None
+        self, status: int, headers: dict[str, str], body: BinaryIO, length: int | None
     ) -> tuple[int, int]:
         self.send_response(status)
         for name, value in headers.items():
@@ -231,111 +242,31 @@ class _Handler(BaseHTTPRequestHandler):
         if length is not None:
             self.send_header("Content-Length", str(length))
         self.end_headers()
-        sent = 0
-        if self.command != "HEAD" and length:
-            sent = length
-            shutil.copyfileobj(_Limited(body, length), self.wfile, 1 << 18)
+        sent = 0 if self.command == "HEAD" or length is None else length
+        if sent:
+            shutil.copyfileobj(Slice(body, sent), self.wfile, 1 << 18)
         self.wfile.flush()
         return status, sent
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer a request that is not HTTP, or a method nobody answers, in the API's own shape."""
+        """Answer what is no HTTP, or a method that nobody answers, in the API's own shape."""
         self.close_connection = True
+        self.command = self.command or "?"
+        data = json.dumps({"error": message or "refused"}).encode()
         with suppress(OSError):
-            self.headers = getattr(self, "headers", {})
-            self.command = getattr(self, "command", "") or "GET"
-            self._send(_refusal(HubError(code, message or "refused")))
-        log.info("%s refused: %s %s", self.command, code, message)
+            self._write(code, {"Content-Type": "application/json"}, io.BytesIO(data), len(data))
+        log.info("%s refused: %s", self.command, code)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep http.server's own lines, which hold whole addresses, out of the log."""
 
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-
-
-def _range(header: str | None, size: int) -> tuple[int, int]:
-    """Return the half-open range of bytes that is asked for; all of them where the header is none we serve."""
-    found = _RANGE.fullmatch(header.strip()) if header else None
-    if found is None or found.groups() == ("", ""):
-        return 0, size
-    first, last = found.groups()
-    if not first:
-        return (max(0, size - int(last)), size) if int(last) else (size, size)
-    stop = min(int(last) + 1, size) if last else size
-    return int(first), stop
-
-
 def _refusal(refusal: HubError) -> Response:
-    # Header values are one line of Latin-1; the body says it in full.
-    text = re.sub(r"[^\x20-\x7e]", "?", refusal.message)
-    headers = refusal.headers | {"X-Error-Message": text}
+    # A header is one line of Latin-1; the body says it in full.
+    headers = refusal.headers | {"X-Error-Message": re.sub(r"[^\x20-\x7e]", "?", refusal.message)}
     if refusal.code:
         headers["X-Error-Code"] = refusal.code
     return Response(refusal.status, {"error": refusal.message, **refusal.extra}, headers)
-
-
-class _BrokenBody(Exception):
-    """The client broke off, or its chunks make no sense."""
-
-
-class _Body(io.RawIOBase):
-    """A request's body, by length or in chunks (as httpx sends a file), never more of the connection."""
-
-    def __init__(self, stream: IO[bytes], length: str | None, encoding: str | None) -> None:
-        self._stream = stream
-        self._chunked = encoding is not None and encoding.lower() == "chunked"
-        self._left = 0 if self._chunked or not (length or "").isdigit() else int(length or 0)
-        self._done = not self._chunked and self._left == 0
-        self._first = True
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(cast("bytearray", buffer))
-        if self._left == 0 and self._chunked and not self._done:
-            self._next_chunk()
-        if self._done or not view:
-            return 0
-        data = self._stream.read(min(len(view), self._left))
-        if not data:
-            raise _BrokenBody
-        view[: len(data)] = data
-        self._left -= len(data)
-        self._done = not self._chunked and self._left == 0
-        return len(data)
-
-    def drain(self, at_most: int) -> bool:
-        """Read what is left, so that the connection can go on; False where that is too much."""
-        with suppress(_BrokenBody, OSError):
-            while not self._done and at_most > 0:
-                at_most -= len(self.read(1 << 16) or b"")
-        return self._done
-
-    def _next_chunk(self) -> None:
-        if not self._first:
-            self._stream.readline(4)
-        self._first = False
-        try:
-            self._left = int(self._stream.readline(64).split(b";")[0], 16)
-        except ValueError:
-            self._done = True
-            raise _BrokenBody from None
-        if self._left == 0:
-            while self._stream.readline(8192).strip():
-                pass
-            self._done = True
-
-
-class _Limited(io.RawIOBase):
-    def __init__(self, stream: IO[bytes], left: int) -> None:
-        self._stream, self._left = stream, left
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(min(self._left, size if size >= 0 else self._left))
-        self._left -= len(data)
-        return data
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,19 +1,18 @@
-"""What the local Hub keeps, as plain files: contents by their hash, commits as JSON, one refs file a repository.
+"""What the local Hub keeps of a repository: commits and refs, as plain files.
 
-    objects/ab/abcd…                      a file's bytes, named by their SHA-256
-    datasets/ORG--NAME/commits/0123….json one commit: parent, date, message and the whole tree
-    datasets/ORG--NAME/refs.json          branches, tags and converts, each a commit id
-    models/…                              the same for models
+    objects/ab/abcd…                        a file's bytes (`objects.py`)
+    datasets/ORG--NAME/commits/0123….json   one commit: parent, date, message and the whole tree
+    datasets/ORG--NAME/refs.json            branches, tags and converts, each a commit id
+    models/…                                the same for models
 
-There is no database. Everything is written to a temporary file, synced and renamed, and the refs file last, so a
-crash at any point leaves the previous state and at most an unreferenced object. Objects and commits never
-change; writers of one repository take turns through a lock file, also between processes. Names that came from
-a client are checked before they become a path, and file paths inside a repository never do.
+There is no database. Everything is written to a temporary file, synced and renamed, and the refs file last:
+a crash at any point leaves the previous state and at most an unreferenced file. Commits never change. Writers
+of one repository take turns through a lock file, also between processes. Names that came from a client are
+checked before they become a path on disk, and paths inside a repository never become one.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import hashlib
 import json
@@ -21,56 +20,16 @@ import os
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock
 
+from lrl_datasets.local_hub.objects import GITATTRIBUTES, Entry, HubError, Objects, write_file
+
 KINDS = ("datasets", "models")
-LFS_FROM = 10 * 1024 * 1024
-"""Bytes from which a file is LFS whatever its name, as on the Hub."""
-
-# The patterns that the Hub writes into the first commit of a new repository, less those nobody uploads here.
-GITATTRIBUTES = "".join(
-    f"*.{extension} filter=lfs diff=lfs merge=lfs -text\n"
-    for extension in (
-        "7z arrow bin bz2 ckpt ftz gz h5 joblib lz4 model msgpack npy npz onnx parquet pickle pkl pt pth "
-        "rar safetensors tar tgz wasm xz zip zst"
-    ).split()
-)
-
-
-class HubError(Exception):
-    """A refusal in the Hub's terms: an HTTP status, a message and, where clients look for one, an error code."""
-
-    def __init__(self, status: int, message: str, code: str | None = None, **extra: object) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.code = code
-        self.extra = extra
-        """More keys of the JSON body, e.g. `url`."""
-        self.headers: dict[str, str] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file of a tree."""
-
-    oid: str
-    """Git's SHA-1 of the blob: of the content, or of the pointer where the file is LFS."""
-    sha256: str
-    size: int
-    lfs: bool
-
-    @property
-    def etag(self) -> str:
-        """What the Hub sends as the file's ETag: SHA-256 of an LFS file, else git's SHA-1."""
-        return self.sha256 if self.lfs else self.oid
 
 
 @dataclass(frozen=True)
@@ -87,7 +46,7 @@ class Commit:
 
 @dataclass
 class Refs:
-    """The mutable part of a repository."""
+    """The part of a repository that changes."""
 
     id: str
     private: bool
@@ -117,15 +76,12 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root).absolute()
-        for name in ("objects", "tmp", "locks", *KINDS):
+        for name in ("locks", *KINDS):
             (self.root / name).mkdir(parents=True, exist_ok=True)
+        self.objects = Objects(self.root)
         self._read_commit = functools.lru_cache(maxsize=64)(_read_commit)
-        for left in (self.root / "tmp").iterdir():  # what a killed upload left behind
-            with suppress(OSError):
-                if left.is_file() and time.time() - left.stat().st_mtime > 24 * 3600:
-                    left.unlink()
 
-    # ---- repositories ----
+    # ---- reading ----
 
     def repositories(self, kind: str) -> list[str]:
         """Return the ids of all repositories of a kind, sorted."""
@@ -135,26 +91,6 @@ class Store:
     def exists(self, kind: str, repo_id: str) -> bool:
         """Say whether there is such a repository."""
         return (self._folder(kind, repo_id) / "refs.json").exists()
-
-    def create(self, kind: str, repo_id: str, private: bool = False) -> None:
-        """Make a repository whose first commit holds `.gitattributes`; 409 where there is one already."""
-        folder = self._folder(kind, repo_id)
-        with self._lock(kind, repo_id):
-            if (folder / "refs.json").exists():
-                raise HubError(409, "You already created this repo")
-            (folder / "commits").mkdir(parents=True, exist_ok=True)
-            first = {".gitattributes": self.add_regular(GITATTRIBUTES.encode())}
-            commit = self._write_commit(folder, None, "initial commit", "", first)
-            refs = Refs(repo_id, private, commit.date, {"main": commit.id})
-            self._write_refs(folder, refs)
-
-    def delete(self, kind: str, repo_id: str) -> None:
-        """Remove a repository; its contents stay in `objects`, where others may share them."""
-        self.refs(kind, repo_id)
-        with self._lock(kind, repo_id):
-            gone = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
-            os.replace(self._folder(kind, repo_id), gone / "repository")
-        shutil.rmtree(gone)
 
     def refs(self, kind: str, repo_id: str) -> Refs:
         """Return branches, tags and converts."""
@@ -167,87 +103,54 @@ class Store:
     def resolve(self, kind: str, repo_id: str, revision: str) -> str:
         """Return the commit id of a branch, tag, `refs/…` name or full commit id."""
         refs = self.refs(kind, repo_id)
-        heads = refs.branches | {f"refs/heads/{name}": sha for name, sha in refs.branches.items()}
-        tags = refs.tags | {f"refs/tags/{name}": sha for name, sha in refs.tags.items()}
-        converts = {f"refs/convert/{name}": sha for name, sha in refs.converts.items()}
-        found = (tags | heads | converts).get(revision)
-        if found is None and re.fullmatch(r"[0-9a-f]{40}", revision):
-            found = revision if self._commit_path(self._folder(kind, repo_id), revision).exists() else None
-        if found is None:
-            raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
-        return found
+        named = refs.tags | refs.branches
+        for prefix, table in (("heads", refs.branches), ("tags", refs.tags), ("convert", refs.converts)):
+            named |= {f"refs/{prefix}/{name}": sha for name, sha in table.items()}
+        if revision in named:
+            return named[revision]
+        if re.fullmatch(r"[0-9a-f]{40}", revision) and self._commit_path(kind, repo_id, revision).exists():
+            return revision
+        raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
 
     def commit_at(self, kind: str, repo_id: str, revision: str) -> Commit:
         """Return the commit that a revision names."""
-        sha = self.resolve(kind, repo_id, revision)
-        return self._read_commit(self._commit_path(self._folder(kind, repo_id), sha))
+        return self._read_commit(self._commit_path(kind, repo_id, self.resolve(kind, repo_id, revision)))
 
     def history(self, kind: str, repo_id: str, revision: str) -> Iterator[Commit]:
         """Yield the commits of a revision, newest first."""
         commit = self.commit_at(kind, repo_id, revision)
         yield commit
         while commit.parent is not None:
-            commit = self._read_commit(self._commit_path(self._folder(kind, repo_id), commit.parent))
+            commit = self._read_commit(self._commit_path(kind, repo_id, commit.parent))
             yield commit
 
-    # ---- contents ----
-
-    def blob(self, sha256: str) -> Path:
-        """Return where a content lies or would lie."""
-        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-            raise HubError(400, f"Not a SHA-256: {sha256!r}")
-        return self.root / "objects" / sha256[:2] / sha256
-
-    def add_blob(
-        self, chunks: Iterable[bytes], sha256: str | None = None, size: int | None = None
-    ) -> tuple[str, int]:
-        """Stream a content in; with `sha256` and `size` it must have them. Returns both."""
-        digest, length = hashlib.sha256(), 0
-        handle, temporary = tempfile.mkstemp(dir=self.root / "tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in chunks:
-                    digest.update(chunk)
-                    length += len(chunk)
-                    if size is not None and length > size:
-                        raise HubError(400, f"More than the {size} bytes that were announced")
-                    file.write(chunk)
-                found = digest.hexdigest()
-                if sha256 not in (None, found) or size not in (None, length):
-                    raise HubError(
-                        400, f"Received {length} bytes with SHA-256 {found}, expected {size}, {sha256}"
-                    )
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            target = self.blob(found)
-            target.parent.mkdir(exist_ok=True)
-            os.replace(temporary, target)
-            _sync_folder(target.parent)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
-        return found, length
-
-    def add_regular(self, content: bytes) -> Entry:
-        """Store a content that git itself would keep."""
-        sha256 = hashlib.sha256(content).hexdigest()
-        if not self.blob(sha256).exists():
-            self.add_blob([content])
-        return Entry(git_blob(content), sha256, len(content), lfs=False)
-
-    def lfs_entry(self, sha256: str, size: int | None = None) -> Entry:
-        """Return the entry of an LFS file whose content is stored already; 400 where it is not."""
-        try:
-            stored = self.blob(sha256).stat().st_size
-        except FileNotFoundError:
-            raise HubError(400, f"LFS object {sha256} was not uploaded") from None
-        if size not in (None, stored):
-            raise HubError(400, f"LFS object {sha256} has {stored} bytes, not {size}")
-        return Entry(git_blob(lfs_pointer(sha256, stored)), sha256, stored, lfs=True)
+    def attributes(self, commit: Commit) -> str:
+        """Return the text of a commit's `.gitattributes`, the default one where it has none."""
+        entry = commit.files.get(".gitattributes")
+        return (
+            GITATTRIBUTES if entry is None else self.objects.path(entry.sha256).read_text("utf-8", "replace")
+        )
 
     # ---- writing ----
+
+    def create(self, kind: str, repo_id: str, private: bool = False) -> None:
+        """Make a repository whose first commit holds `.gitattributes`; 409 where there is one already."""
+        folder = self._folder(kind, repo_id)
+        with self._lock(kind, repo_id):
+            if (folder / "refs.json").exists():
+                raise HubError(409, "You already created this repo")
+            (folder / "commits").mkdir(parents=True, exist_ok=True)
+            first = {".gitattributes": self.objects.add_regular(GITATTRIBUTES.encode())}
+            commit = self._write_commit(kind, repo_id, first, None)
+            self._write_refs(kind, Refs(repo_id, private, commit.date, {"main": commit.id}))
+
+    def delete(self, kind: str, repo_id: str) -> None:
+        """Remove a repository; its contents stay in `objects`, where others may share them."""
+        with self._lock(kind, repo_id):
+            self.refs(kind, repo_id)
+            gone = Path(tempfile.mkdtemp(dir=self.objects.tmp))
+            os.replace(self._folder(kind, repo_id), gone / "repository")
+        shutil.rmtree(gone)
 
     def commit(
         self,
@@ -255,11 +158,19 @@ class Store:
         repo_id: str,
         revision: str,
         changes: Changes,
+        *,
         title: str,
         message: str = "",
         parent: str | None = None,
     ) -> Commit:
-        """Commit to a branch or to `refs/convert/…`; 412 where `parent` is given and is not its head any more."""
+        """Commit to a branch or to `refs/convert/…`, which is made where it is not there.
+
+        Raises
+        ------
+        HubError
+            412: `parent` is given and is not the head any more. 404: no such branch, or a file to delete is
+            not there. 400: a path that no folder can hold.
+        """
         for path in changes.add:
             check_path(path)
         with self._lock(kind, repo_id):
@@ -270,26 +181,12 @@ class Store:
             head = heads.get(name)
             if parent is not None and parent != head:
                 raise HubError(412, "A commit has happened since. Please refresh and try again.")
-            files = dict(self.commit_at(kind, repo_id, head).files) if head else {}
-            for path in changes.delete_files:
-                if files.pop(path, None) is None:
-                    raise HubError(404, f"A file with this name doesn't exist: {path}", "EntryNotFound")
-            for folder in changes.delete_folders:
-                inside = [path for path in files if path.startswith(folder.rstrip("/") + "/")]
-                if not inside:
-                    raise HubError(404, f"A folder with this name doesn't exist: {folder}", "EntryNotFound")
-                for path in inside:
-                    del files[path]
-            files |= changes.add
-            for path in changes.add:
-                for above in _folders_above(path):
-                    if above in files:
-                        raise HubError(400, f"{above} is a file and cannot hold {path}")
-            if any(folder in changes.add for path in files for folder in _folders_above(path)):
-                raise HubError(400, "A file cannot take the place of a folder that still holds files")
-            made = self._write_commit(self._folder(kind, repo_id), head, title, message, files)
+            before = self.commit_at(kind, repo_id, head).files if head else {}
+            made = self._write_commit(
+                kind, repo_id, _apply(changes, before), head, title=title, message=message
+            )
             heads[name] = made.id
-            self._write_refs(self._folder(kind, repo_id), refs)
+            self._write_refs(kind, refs)
             return made
 
     def create_branch(self, kind: str, repo_id: str, name: str, start: str | None) -> None:
@@ -300,23 +197,21 @@ class Store:
             if short in heads:
                 raise HubError(409, f"Reference {name} already exists")
             if heads is refs.converts and start is None:
-                heads[short] = self._write_commit(
-                    self._folder(kind, repo_id), None, "initial commit", "", {}
-                ).id
+                heads[short] = self._write_commit(kind, repo_id, {}, None).id
             else:
                 heads[short] = self.resolve(kind, repo_id, start or "main")
-            self._write_refs(self._folder(kind, repo_id), refs)
+            self._write_refs(kind, refs)
 
     def delete_branch(self, kind: str, repo_id: str, name: str) -> None:
         """Remove a branch; `main` stays."""
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
             heads, short = _heads(refs, name)
-            if name == "main":
+            if heads is refs.branches and short == "main":
                 raise HubError(403, "Cannot delete the default branch")
             if heads.pop(short, None) is None:
                 raise HubError(404, f"Reference {name} does not exist", "RevisionNotFound")
-            self._write_refs(self._folder(kind, repo_id), refs)
+            self._write_refs(kind, refs)
 
     def create_tag(self, kind: str, repo_id: str, tag: str, revision: str) -> None:
         """Make a tag; 409 where there is one with that name, whatever it points to."""
@@ -326,7 +221,7 @@ class Store:
             if tag in refs.tags:
                 raise HubError(409, f"Tag reference {tag} already exists")
             refs.tags[tag] = self.resolve(kind, repo_id, revision)
-            self._write_refs(self._folder(kind, repo_id), refs)
+            self._write_refs(kind, refs)
 
     def delete_tag(self, kind: str, repo_id: str, tag: str) -> None:
         """Remove a tag."""
@@ -334,26 +229,7 @@ class Store:
             refs = self.refs(kind, repo_id)
             if refs.tags.pop(tag, None) is None:
                 raise HubError(404, f"Tag {tag} does not exist", "RevisionNotFound")
-            self._write_refs(self._folder(kind, repo_id), refs)
-
-    def upload_mode(self, attributes: str, path: str, sample: bytes, size: int) -> str:
-        """Say whether a file goes as `lfs` or `regular`: by `.gitattributes`, by size, and LFS if it is no text."""
-        if size == 0:
-            return "regular"  # clients cannot upload an empty LFS object
-        for line in attributes.splitlines():
-            pattern, _, rest = line.strip().partition(" ")
-            if "filter=lfs" in rest and (
-                fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(Path(path).name, pattern)
-            ):
-                return "lfs"
-        if path.endswith(".parquet") or size >= LFS_FROM or b"\0" in sample:
-            return "lfs"
-        return "regular"
-
-    def attributes(self, commit: Commit) -> str:
-        """Return the text of a commit's `.gitattributes`, the default one where it has none."""
-        entry = commit.files.get(".gitattributes")
-        return GITATTRIBUTES if entry is None else self.blob(entry.sha256).read_text("utf-8", "replace")
+            self._write_refs(kind, refs)
 
     # ---- files on disk ----
 
@@ -366,33 +242,38 @@ class Store:
     def _lock(self, kind: str, repo_id: str) -> FileLock:
         return FileLock(self.root / "locks" / f"{kind}--{self._folder(kind, repo_id).name}.lock", timeout=60)
 
-    def _commit_path(self, folder: Path, sha: str) -> Path:
-        return folder / "commits" / f"{sha}.json"
+    def _commit_path(self, kind: str, repo_id: str, sha: str) -> Path:
+        return self._folder(kind, repo_id) / "commits" / f"{sha}.json"
 
     def _write_commit(
-        self, folder: Path, parent: str | None, title: str, message: str, files: dict[str, Entry]
+        self,
+        kind: str,
+        repo_id: str,
+        files: dict[str, Entry],
+        parent: str | None,
+        *,
+        title: str = "initial commit",
+        message: str = "",
     ) -> Commit:
         date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        tree = {
-            path: [files[path].oid, files[path].sha256, files[path].size, files[path].lfs]
-            for path in sorted(files)
-        }
-        data = json.dumps(
-            {"parent": parent, "date": date, "title": title, "message": message, "files": tree},
-            ensure_ascii=False,
-        ).encode()
+        tree = {path: [e.oid, e.sha256, e.size, e.lfs] for path, e in sorted(files.items())}
+        commit = {"parent": parent, "date": date, "title": title, "message": message, "files": tree}
+        data = json.dumps(commit, ensure_ascii=False).encode()
         sha = hashlib.sha1(b"commit %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        _write(self._commit_path(folder, sha), data)
-        return self._read_commit(self._commit_path(folder, sha))
+        path = self._commit_path(kind, repo_id, sha)
+        write_file(path, data)
+        return self._read_commit(path)
 
-    def _write_refs(self, folder: Path, refs: Refs) -> None:
-        _write(folder / "refs.json", json.dumps(vars(refs), indent=1, sort_keys=True).encode())
+    def _write_refs(self, kind: str, refs: Refs) -> None:
+        data = json.dumps(vars(refs), indent=1, sort_keys=True).encode()
+        write_file(self._folder(kind, refs.id) / "refs.json", data)
 
 
 def check_repo_id(repo_id: str) -> None:
     """Refuse an id that the Hub would not take: `name` or `organisation/name`, no `--`, no `..`."""
-    good = re.fullmatch(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", repo_id, re.ASCII)
-    if not good or "--" in repo_id or ".." in repo_id or repo_id.endswith((".git", ".", "-")):
+    parts = repo_id.split("/")
+    good = all(re.fullmatch(r"\w(?:[\w.-]{0,94}\w)?", part, re.ASCII) for part in parts)
+    if not good or len(parts) > 2 or "--" in repo_id or ".." in repo_id or repo_id.endswith(".git"):
         raise HubError(400, f"Invalid repository id: {repo_id!r}")
 
 
@@ -408,25 +289,38 @@ def check_path(path: str) -> None:
         raise HubError(400, f"Invalid path in the repository: {path!r}")
 
 
-def git_blob(content: bytes) -> str:
-    """Return git's SHA-1 of a blob."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+def _apply(changes: Changes, before: dict[str, Entry]) -> dict[str, Entry]:
+    files = dict(before)
+    for path in changes.delete_files:
+        if files.pop(path, None) is None:
+            raise HubError(404, f"A file with this name doesn't exist: {path}", "EntryNotFound")
+    for folder in changes.delete_folders:
+        inside = [path for path in files if path.startswith(folder.rstrip("/") + "/")]
+        if not inside:
+            raise HubError(404, f"A folder with this name doesn't exist: {folder}", "EntryNotFound")
+        for path in inside:
+            del files[path]
+    files |= changes.add
+    for path in files:
+        for above in _folders_above(path):
+            if above in files:
+                raise HubError(400, f"{above} cannot be a file and a folder that holds {path}")
+    return files
 
 
-def lfs_pointer(sha256: str, size: int) -> bytes:
-    """Return the text that git keeps in the place of an LFS file."""
-    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
+def _folders_above(path: str) -> Iterator[str]:
+    at = path.find("/")
+    while at >= 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
 
 
 def _heads(refs: Refs, name: str) -> tuple[dict[str, str], str]:
     """Return the table that a branch name belongs to, and its key there."""
-    if name.startswith("refs/convert/"):
-        short = name.removeprefix("refs/convert/")
-        _check_ref(short)
-        return refs.converts, short
-    name = name.removeprefix("refs/heads/")
-    _check_ref(name)
-    return refs.branches, name
+    convert = name.startswith("refs/convert/")
+    short = name.removeprefix("refs/convert/" if convert else "refs/heads/")
+    _check_ref(short)
+    return refs.converts if convert else refs.branches, short
 
 
 def _check_ref(name: str) -> None:
@@ -440,38 +334,7 @@ def _check_ref(name: str) -> None:
         raise HubError(400, f"Invalid reference: {name!r}")
 
 
-def _folders_above(path: str) -> Iterator[str]:
-    at = path.find("/")
-    while at >= 0:
-        yield path[:at]
-        at = path.find("/", at + 1)
-
-
 def _read_commit(path: Path) -> Commit:
     data = json.loads(path.read_bytes())
     files = {name: Entry(*row) for name, row in data.pop("files").items()}
     return Commit(id=path.stem, files=files, **data)
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

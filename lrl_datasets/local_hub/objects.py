@@ -1,0 +1,178 @@
+"""The contents of files, each stored once under its SHA-256.
+
+Contents arrive as streams, are hashed on the way to a temporary file, synced, and renamed to their hash; they
+never change afterwards. Nothing is removed when a repository goes: another may hold the same content.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+LFS_FROM = 10 * 1024 * 1024
+"""Bytes from which a file is LFS whatever its name, as on the Hub."""
+
+# What the Hub writes into the first commit of a new repository, less what nobody uploads here.
+GITATTRIBUTES = "".join(
+    f"*.{extension} filter=lfs diff=lfs merge=lfs -text\n"
+    for extension in (
+        "7z", "arrow", "bin", "bz2", "ckpt", "ftz", "gz", "h5", "joblib", "lz4", "model", "msgpack", "npy",
+        "npz", "onnx", "parquet", "pickle", "pkl", "pt", "pth", "rar", "safetensors", "tar", "tgz", "wasm",
+        "xz", "zip", "zst",
+    )
+)  # fmt: skip
+
+
+class HubError(Exception):
+    """A refusal in the Hub's terms: an HTTP status, a message and, where clients look for one, a code."""
+
+    def __init__(self, status: int, message: str, code: str | None = None, **extra: object) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.extra = extra
+        """More keys of the JSON body, e.g. `url`."""
+        self.headers: dict[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a tree."""
+
+    oid: str
+    """Git's SHA-1 of the blob: of the content, or of the pointer where the file is LFS."""
+    sha256: str
+    size: int
+    lfs: bool
+
+    @property
+    def etag(self) -> str:
+        """What the Hub sends as the file's ETag: SHA-256 of an LFS file, else git's SHA-1."""
+        return self.sha256 if self.lfs else self.oid
+
+
+class Objects:
+    """A folder of contents.
+
+    Parameters
+    ----------
+    root
+        The store's folder; contents lie in `objects/`, what is on its way in `tmp/`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.folder, self.tmp = root / "objects", root / "tmp"
+        for folder in (self.folder, self.tmp):
+            folder.mkdir(parents=True, exist_ok=True)
+        for left in self.tmp.iterdir():  # what a killed upload left behind
+            with suppress(OSError):
+                if left.is_file() and time.time() - left.stat().st_mtime > 24 * 3600:
+                    left.unlink()
+
+    def path(self, sha256: str) -> Path:
+        """Return where a content lies or would lie."""
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            raise HubError(400, f"Not a SHA-256: {sha256!r}")
+        return self.folder / sha256[:2] / sha256
+
+    def add(
+        self, chunks: Iterable[bytes], sha256: str | None = None, size: int | None = None
+    ) -> tuple[str, int]:
+        """Stream a content in; with `sha256` and `size` it must have them. Returns both."""
+        digest, length = hashlib.sha256(), 0
+        handle, temporary = tempfile.mkstemp(dir=self.tmp)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    length += len(chunk)
+                    if size is not None and length > size:
+                        raise HubError(400, f"More than the {size} bytes that were announced")
+                    file.write(chunk)
+                found = digest.hexdigest()
+                if sha256 not in (None, found) or size not in (None, length):
+                    raise HubError(400, f"Received {length} bytes with SHA-256 {found}, not {size}, {sha256}")
+                file.flush()
+                os.fsync(file.fileno())
+            target = self.path(found)
+            target.parent.mkdir(exist_ok=True)
+            _rename(temporary, target)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        return found, length
+
+    def add_regular(self, content: bytes) -> Entry:
+        """Store a content that git itself would keep."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        if not self.path(sha256).exists():
+            self.add([content])
+        return Entry(git_blob(content), sha256, len(content), lfs=False)
+
+    def lfs_entry(self, sha256: str, size: int | None = None) -> Entry:
+        """Return the entry of an LFS file whose content is stored already; 400 where it is not."""
+        try:
+            stored = self.path(sha256).stat().st_size
+        except FileNotFoundError:
+            raise HubError(400, f"LFS object {sha256} was not uploaded") from None
+        if size not in (None, stored):
+            raise HubError(400, f"LFS object {sha256} has {stored} bytes, not {size}")
+        return Entry(git_blob(lfs_pointer(sha256, stored)), sha256, stored, lfs=True)
+
+
+def is_lfs(attributes: str, path: str, sample: bytes, size: int) -> bool:
+    """Say whether a file goes as LFS: Parquet, what `.gitattributes` names, what is large, or no text."""
+    if size == 0:
+        return False  # clients cannot upload an empty LFS object
+    for line in attributes.splitlines():
+        pattern, _, rest = line.strip().partition(" ")
+        named = fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(path.rsplit("/", 1)[-1], pattern)
+        if named and "filter=lfs" in rest:
+            return True
+    return path.endswith(".parquet") or size >= LFS_FROM or b"\0" in sample
+
+
+def git_blob(content: bytes) -> str:
+    """Return git's SHA-1 of a blob."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def lfs_pointer(sha256: str, size: int) -> bytes:
+    """Return the text that git keeps in the place of an LFS file."""
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a small file whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _rename(temporary, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _rename(temporary: str, target: Path) -> None:
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, target)
+    with suppress(PermissionError):  # Windows opens no folder
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
