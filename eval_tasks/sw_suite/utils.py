@@ -6,18 +6,17 @@ The harness imports this file by its path, from `lm_eval/tasks/lrl/sw_suite/` wh
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.origin import origin
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 LANGUAGE = "sw"  # as py3langid calls it
-_HUB_FILE = re.compile(r"hf://datasets/(?P<repo>[^/@]+/[^/@]+)@(?P<commit>[0-9a-f]{40})/")
 
 
 def held_out(docs: Dataset) -> Dataset:
@@ -32,18 +31,13 @@ def held_out(docs: Dataset) -> Dataset:
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    origins = {
-        (match["repo"], match["commit"])
-        for url in docs.info.download_checksums or {}
-        if (match := _HUB_FILE.match(url))
-    }
-    if len(origins) != 1:
-        read = sorted(docs.info.download_checksums or {})[:1] or ["an unknown place"]
+    found = origin(docs)
+    if found is None:
         raise LrlError(
-            f"sw_instruct: its rows were read from {read[0]} and not from one commit on the Hub; a folder "
-            f"named like the dataset in {Path.cwd()} shadows it: run in another directory"
+            "sw_instruct: its rows were not read from a commit on the Hub: a folder named like the dataset "
+            f"in {Path.cwd()} shadows it. Run in another directory."
         )
-    repo, commit = origins.pop()
+    repo, commit = found
     try:
         path = hf_hub_download(repo, "manifest.json", repo_type="dataset", revision=commit)
     except EntryNotFoundError as error:

@@ -37,7 +37,7 @@ class Score:
     metric: str
     value: float
     low: float | None
-    """Lower end of the 95 % confidence interval; null where one item allows none."""
+    """Lower end of the 95 % confidence interval; null where one item, or items all alike, allow none."""
     high: float | None
     detectable: float | None
     """Smallest difference found with 80 % power; see `detectable_difference`."""
@@ -90,7 +90,8 @@ def _table(results: Results) -> Table:
         f", first {results.limit} items only" if results.limit else ""
     )
     table = Table(
-        title=title, caption="difference: the smallest that 80 % power finds at 5 %, two runs unpaired"
+        title=title,
+        caption="difference: the smallest that 80 % power finds at 5 %, runs unpaired; none: too few items",
     )
     for name in ("task", "prompts", "split"):
         table.add_column(name)
@@ -98,15 +99,13 @@ def _table(results: Results) -> Table:
         table.add_column(name, justify="left" if name == "metric" else "right")
     for score in results.scores:
         scale = 100 if score.percent else 1
-        shown = [
-            None if x is None else f"{x * scale:.1f}"
-            for x in (score.value, score.low, score.high, score.detectable)
-        ]
+        interval = "–" if score.low is None else f"{score.low * scale:.1f}–{(score.high or 0) * scale:.1f}"
+        difference = "–" if score.detectable is None else f"{min(score.detectable * scale, 100):.1f}"
         table.add_row(
             score.task, score.prompt_family, score.split,
             str(score.n) if score.n == score.items else f"{score.n} of {score.items}",
             f"{score.metric} %" if score.percent else score.metric,
-            shown[0], "–" if shown[1] is None else f"{shown[1]}–{shown[2]}", shown[3] or "–",
+            f"{score.value * scale:.1f}", interval, difference if difference != "100.0" else "none",
         )  # fmt: skip
     return table
 

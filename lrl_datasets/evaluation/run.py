@@ -15,9 +15,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..errors import LrlError
-from .results import Z_95, Results, Score, detectable_difference, share_error, wilson
-from .tasks import Suites, read_suites, refuse_shadowed, tasks_dir
+from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.origin import origin
+from lrl_datasets.evaluation.results import Z_95, Results, Score, detectable_difference, share_error, wilson
+from lrl_datasets.evaluation.tasks import Suites, read_suites, refuse_shadowed, tasks_dir
 
 STOCK = "stock"
 """Prompt family of every task that is the harness's own."""
@@ -25,7 +26,7 @@ STOCK = "stock"
 
 def evaluate(
     model: str | Path,
-    tasks: Sequence[str] = ("sw_suite",),
+    tasks: Sequence[str],
     *,
     output: Path | None = None,
     limit: int | None = None,
@@ -60,6 +61,7 @@ def evaluate(
     suites = read_suites()
     _need_lm_eval()
     import lm_eval
+    import torch
     from lm_eval.tasks import TaskManager
 
     where = tasks_dir()
@@ -71,6 +73,7 @@ def evaluate(
         raise LrlError(f"tasks {', '.join(tasks)} cannot be loaded: {error}") from error
     chosen = [loaded["groups"].get(name) or loaded["tasks"][name] for name in tasks]
     arguments = {"pretrained": str(model)} | ({"revision": revision} if revision else {})
+    device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     with _one_process():
         try:
             raw = lm_eval.simple_evaluate(
@@ -129,7 +132,7 @@ def _scores(raw: dict[str, Any], loaded: dict[str, Any], suites: Suites) -> list
                 task=name,
                 prompt_family=known.metadata.prompt_family if known else STOCK,
                 dataset=f"{task.config.dataset_path}/{task.config.dataset_name or 'default'}",
-                commit=_commit(task.dataset[split]),
+                commit=read[1] if (read := origin(task.dataset[split])) else None,
                 split=split,
                 n=counts["effective"],
                 items=counts["original"],
@@ -154,7 +157,7 @@ def _interval(
     if _is_share(values):
         successes = round(sum(values))
         return *wilson(successes, len(values)), share_error(successes, len(values))
-    if not isinstance(stderr, (int, float)):
+    if not isinstance(stderr, (int, float)) or stderr == 0:  # one item, or items that are all alike
         return None, None, None
     return value - Z_95 * stderr, value + Z_95 * stderr, float(stderr)
 
@@ -199,13 +202,6 @@ def _group_scores(
             detectable=None if error is None else detectable_difference(error),
             percent=all(part.percent for part in parts),
         )
-
-
-def _commit(rows: Any) -> str | None:
-    for url in rows.info.download_checksums or {}:
-        if url.startswith("hf://datasets/") and "@" in url:
-            return str(url.split("@", 1)[1].split("/", 1)[0])
-    return None
 
 
 # ---- around the harness ---------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Puts a suite's datasets, with rows written for a sample, into a local Hub under their real ids.
 
 It takes a folder of JSON Lines files, one a dataset, named like the dataset (`xcopa.jsonl` is served as
-`cambridgeltl/xcopa`), and the task files, which say each dataset's id, config, splits and columns. So the bare
-`lm_eval --tasks …` runs without a network on what `HF_ENDPOINT` names, and finds the real columns there.
+`cambridgeltl/xcopa`), and the task files, which say each dataset's id, config, splits and columns. So the
+bare `lm_eval --tasks …` runs without a network on what `HF_ENDPOINT` names, and finds the real columns there.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ..errors import LrlError
-from ..local_hub import put
-from .tasks import TaskFile, read_suites
+from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.tasks import TaskFile, read_suites
+from lrl_datasets.local_hub import put
 
 
-def serve_sample(directory: Path, sample: Path, suite: str = "sw_suite") -> dict[str, str]:
-    """Commit the sample rows of a suite into a local Hub's store.
+def serve_sample(directory: Path, sample: Path) -> dict[str, str]:
+    """Commit a folder of sample rows into a local Hub's store.
 
     A row's `split` says where it goes. Without one, all rows go to the split that the task scores, except the
     first, which goes to each of the other splits.
@@ -28,7 +28,7 @@ def serve_sample(directory: Path, sample: Path, suite: str = "sw_suite") -> dict
     directory
         The store's folder, served by `lrl hub serve` or `local_hub.serve`.
     sample
-        The folder of `NAME.jsonl`, NAME being what stands behind the slash in the dataset's id.
+        The folder of `NAME.jsonl`, NAME being what stands behind the slash in the id of a task's dataset.
 
     Returns
     -------
@@ -38,24 +38,26 @@ def serve_sample(directory: Path, sample: Path, suite: str = "sw_suite") -> dict
     Raises
     ------
     LrlError
-        A file is missing or empty, a row has other columns than the task names, or a value of another type.
+        There is no file, or one that no task loads; a file has fewer than two rows, or none for a split that
+        the task loads; a row has other columns than the task names, or a value of another type.
     """
-    suites = read_suites()
+    # Without a dataset of our own: that one is built and published.
+    tasks = [task for task in read_suites().tasks.values() if task.metadata.index]
+    by_name = {task.dataset_path.rpartition("/")[2]: task for task in tasks}
     commits = {}
-    for name in suites.members(suite):
-        task = suites.tasks[name]
-        if task.metadata.index is None:
-            continue  # a dataset of ours, which is built and published
-        path = sample / f"{task.dataset_path.rpartition('/')[2]}.jsonl"
+    for path in sorted(sample.glob("*.jsonl")):
+        task = by_name.get(path.stem)
+        if task is None:
+            raise LrlError(f"{path}: no task loads a dataset of this name; there are {', '.join(by_name)}")
         with tempfile.TemporaryDirectory() as folder:
             _write_repository(Path(folder), task, _by_split(_rows(path, task), task, path), path)
             commits[task.dataset_path] = put(directory, task.dataset_path, Path(folder))
+    if not commits:
+        raise LrlError(f"{sample}: there is no NAME.jsonl in it")
     return commits
 
 
 def _rows(path: Path, task: TaskFile) -> list[dict[str, Any]]:
-    if not path.is_file():
-        raise LrlError(f"{path}: there is no such file; {task.task} needs rows for {task.dataset_path}")
     rows: list[dict[str, Any]] = []
     columns = set(task.metadata.columns)
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
@@ -92,6 +94,7 @@ def _write_repository(
 ) -> None:
     import datasets
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     features = datasets.Features(
         {
@@ -102,16 +105,17 @@ def _write_repository(
     config = task.dataset_name or "default"
     for split, rows in splits.items():
         try:
-            table = datasets.Dataset.from_list(rows, features=features)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, ValueError) as error:
+            # With the features in its metadata, so that a class label comes back as one.
+            table = pa.Table.from_pylist(rows, schema=features.arrow_schema)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise LrlError(f"{path}: a value does not fit the columns of {task.task}: {error}") from error
         target = folder / config / f"{split}-00000-of-00001.parquet"
         target.parent.mkdir(exist_ok=True)
-        table.to_parquet(str(target))
+        pq.write_table(table, target)
     lines = [f"  - split: {split}\n    path: {config}/{split}-*" for split in splits]
     (folder / "README.md").write_text(
         f"---\nconfigs:\n- config_name: {config}\n  data_files:\n" + "\n".join(lines) + "\n---\n\n"
-        f"# Sample rows in the place of {task.dataset_path}\n\nWritten for a rehearsal of lrl-datasets, in the "
-        "columns of the real dataset. No row of the real dataset is among them; scores on them mean nothing.\n",
+        f"# Sample rows in the place of {task.dataset_path}\n\nWritten for a rehearsal of lrl-datasets, "
+        "in the columns of the real dataset. None of its rows is here; scores on these mean nothing.\n",
         encoding="utf-8",
     )

@@ -21,7 +21,7 @@ import jinja2.meta
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from ..errors import LrlError
+from lrl_datasets.errors import LrlError
 
 
 def tasks_dir() -> Path:
@@ -57,6 +57,8 @@ class TaskMetadata(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: float
+    language: str
+    """FLORES-style code, as in `lrl_datasets/languages`."""
     prompt_family: str
     """Name of the set of prompts; scores are comparable only inside one."""
     license: str
