@@ -9,6 +9,7 @@ only itself.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +26,16 @@ class RawRecord:
     row: int
     """1-based line on which it starts (header = 1); 1-based index in Parquet and JSON arrays."""
     raw: bytes
-    """Its bytes as they stand in the file, for the quarantine file; a JSON line where the file is binary."""
+    """Its bytes as they stand in the file; empty where the file is binary or one JSON array."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """Column to value; empty where `problem` is set."""
     problem: str | None = None
     """Why it could not be read, in words that repeat nothing of it."""
+
+    def for_quarantine(self) -> bytes:
+        """Give its bytes, or a line of JSON with its values where the file has no lines."""
+        line = json.dumps(self.values, ensure_ascii=True, default=repr) + "\n"
+        return self.raw or line.encode("ascii")
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Records:
     file: InputFile
     columns: tuple[str, ...]
     rows: list[RawRecord]
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Records outside the selection that was asked for, counted by what they are not."""
 
     def require(self, *columns: str | None) -> None:
         """Check that the file has the columns.

@@ -1,0 +1,202 @@
+"""A dataset on the Hub, or files of the same columns, as a source by a map of its columns.
+
+Takes what a builder declares (which columns make prompt and answer, what identifies a row, where it came
+from, which rows are wanted), gives candidates. The files are fetched by the real clients (`hub_files`) and
+read tolerantly (`tables`): a cell that does not parse is one unreadable record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lrl_datasets import schema
+from lrl_datasets.errors import LrlError
+from lrl_datasets.sources import cells
+from lrl_datasets.sources.base import SourceTables
+from lrl_datasets.sources.cells import Unreadable
+from lrl_datasets.sources.hub_files import read_split
+from lrl_datasets.sources.records import RawRecord, Records
+
+
+def plain_key(text: str) -> str:
+    """Ignore case and spacing: the default form in which two originals are the same."""
+    return " ".join(text.casefold().split())
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """One Hub dataset as a source of candidates."""
+
+    name: str
+    repo: str
+    revision: str
+    """A commit, or a branch or tag that is resolved to a commit at each build."""
+    _: KW_ONLY
+    # which files
+    config: str | None = None
+    split: str = "train"
+    files: tuple[str, ...] = ()
+    """Paths in the repository, with `*`; by default what `datasets` takes for config and split."""
+    # which column is what
+    prompt: str
+    answer: str
+    context: str | None = None
+    """A text the prompt is about; it follows the prompt after a blank line."""
+    record: str | None = None
+    """The record's own id; without one the id comes from the content."""
+    score: str | None = None
+    """What the source itself says of the row, a number: `source_score`."""
+    worker: str | None = None
+    originals: tuple[str, ...] = ()
+    """Columns with the texts that the row was translated from: their hash names its original."""
+    original_id: str | None = None
+    """Column with the original's id, in the place of the hash."""
+    original_dataset: str | None = None
+    """Dataset that the originals belong to: lineage is `dataset:hash` or `dataset:id`."""
+    original_key: Callable[[str], str] = plain_key
+    """The form of an original that is hashed."""
+    # which rows
+    where: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Column to the value or values of the rows that are wanted; the others are counted, not read."""
+    expected: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column to all values that are known; a row with another one is unreadable."""
+    # what they are
+    language: str
+    prompt_language: str | None = None
+    license: str
+    license_note: str | None = None
+    creation_method: str
+    model_name: str | None = None
+    """The model that wrote any of it, for instance the translation system."""
+    may_hold_out: bool = False
+    may_be_unjudged: bool = False
+
+    def __post_init__(self) -> None:
+        if self.creation_method not in schema.CREATION_METHODS:
+            raise ValueError(f"source {self.name}: unknown creation method {self.creation_method!r}")
+        if bool(self.originals or self.original_id) != bool(self.original_dataset):
+            raise ValueError(f"source {self.name}: lineage needs a dataset and its columns, both or none")
+
+    def read(self, path: Path | None = None) -> SourceTables:
+        """Read the dataset from the Hub, or a file or folder of the same columns at `path`.
+
+        Raises
+        ------
+        LrlError
+            If the Hub or a file cannot be read, a column is missing, or no row has the values in `where`.
+        """
+        where = {c: (v,) if isinstance(v, str) else tuple(v) for c, v in self.where.items()}
+        found = read_split(
+            path,
+            self.repo,
+            self.revision,
+            split=self.split,
+            config=self.config,
+            files=self.files,
+            where=where,
+        )
+        rows: list[dict[str, object]] = []
+        quarantine: list[tuple[str, int, bytes]] = []
+        for records in found.files:
+            records.require(*self._columns().values(), *self.originals, *self.expected)
+            for raw, row in self._candidates(records, found.commit):
+                rows.append(row)
+                if row["mark.source"] == "unreadable":
+                    quarantine.append((records.file.name, raw.row, raw.for_quarantine()))
+        inputs = [records.file for records in found.files]
+        if not rows and where and any(file.records for file in inputs):
+            wanted = " and ".join(f"{column} {' or '.join(values)}" for column, values in where.items())
+            raise LrlError(f"source {self.name}: no row of {', '.join(f.name for f in inputs)} has {wanted}")
+        return SourceTables(
+            candidates=schema.candidates(rows),
+            judgements=schema.judgements([]),
+            inputs=inputs,
+            left_out=found.left_out,
+            revision=found.commit,
+            quarantine=quarantine,
+            facts=self._facts(),
+        )
+
+    def _candidates(
+        self, records: Records, commit: str | None
+    ) -> Iterator[tuple[RawRecord, dict[str, object]]]:
+        same: dict[str, object] = {
+            "file": records.file.name,
+            "file_sha256": records.file.sha256,
+            "may_hold_out": self.may_hold_out,
+            "may_be_unjudged": self.may_be_unjudged,
+            "keyed_id": False,
+            "language": self.language,
+            "prompt_language": self.prompt_language or self.language,
+            "source": self.name,
+            "source_revision": commit,
+            "license": self.license,
+            "creation_method": self.creation_method,
+            "model_name": self.model_name,
+        }
+        for raw in records.rows:
+            read: dict[str, object] = {"lineage": []}
+            problem = raw.problem
+            if problem is None:
+                try:
+                    read = self._row(raw.values)
+                except Unreadable as error:
+                    problem = str(error)
+            marks = {"mark.source": "unreadable" if problem else None, "detail.source": problem}
+            yield raw, {**same, "row": raw.row, **read, **marks}
+
+    def _row(self, values: Mapping[str, Any]) -> dict[str, object]:
+        for column, known in self.expected.items():
+            if values.get(column) not in known:
+                raise Unreadable(f"column {column} is none of {', '.join(known)}")
+        prompt, context = cells.text(values, self.prompt), cells.optional(values, self.context)
+        answer = cells.text(values, self.answer)
+        return {
+            "record": cells.filled(values, self.record) if self.record else None,
+            "worker": cells.optional(values, self.worker) or None,
+            "messages": [
+                {"role": "user", "content": f"{prompt}\n\n{context}" if context else prompt},
+                {"role": "assistant", "content": answer},
+            ],
+            "source_score": _score(values, self.score),
+            "lineage": self._lineage(values),
+        }
+
+    def _lineage(self, values: Mapping[str, Any]) -> list[str]:
+        if self.original_id:
+            return [f"{self.original_dataset}:{cells.filled(values, self.original_id)}"]
+        texts = [self.original_key(cells.optional(values, column)) for column in self.originals]
+        return [f"{self.original_dataset}:{schema.digest(*texts)}"] if any(texts) else []
+
+    def _columns(self) -> dict[str, str]:
+        roles = ("prompt", "context", "answer", "record", "score", "worker", "original_id")
+        return {role: column for role in roles if (column := getattr(self, role)) is not None}
+
+    def _facts(self) -> dict[str, object]:
+        facts: dict[str, object] = {
+            key: getattr(self, key)
+            for key in ("name", "repo", "config", "split", "license", "license_note", "language")
+        }
+        facts |= {key: getattr(self, key) for key in ("creation_method", "may_hold_out", "may_be_unjudged")}
+        facts |= {"sample": False, "columns": self._columns()}
+        facts["originals"] = {"dataset": self.original_dataset, "columns": list(self.originals)}
+        facts["where"] = {c: [v] if isinstance(v, str) else list(v) for c, v in self.where.items()}
+        return facts
+
+
+def _score(values: Mapping[str, Any], column: str | None) -> float | None:
+    """Read a number; blank is none given, anything else that is no finite number is `Unreadable`."""
+    value = cells.optional(values, column)
+    if not value:
+        return None
+    try:
+        score = float(value)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise Unreadable(f"column {column} is not a number")
+    return score
