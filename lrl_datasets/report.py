@@ -11,7 +11,7 @@ from rich.text import Text
 
 from lrl_datasets import schema
 
-_BAR = 30
+_BAR = 20
 
 
 def funnel(manifest: dict[str, Any]) -> RenderableType:
@@ -19,8 +19,8 @@ def funnel(manifest: dict[str, Any]) -> RenderableType:
     counts = manifest["counts"]
     total = counts["records"]
     table = Table(title=f"{manifest['repository']} {manifest['version']}", title_justify="left", pad_edge=False)
-    for name, justify in (("step", "left"), ("reason", "left"), ("rows", "right"), ("left", "right"), ("", "left")):
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for name in ("step", "reason", "rows", "left", ""):
+        table.add_column(name, justify="right" if name in ("rows", "left") else "left", no_wrap=name != "reason")
     sources = ", ".join(f"{name} {sum(rows.values())}" for name, rows in counts["by_source"].items())
     table.add_row("records read", sources, str(total), str(total), _bar(total, total))
     left = total
@@ -42,7 +42,7 @@ def _lines(manifest: dict[str, Any]) -> list[Text]:
         f"+ {counts['withdrawn']} withdrawn"
     ]
     if judged["judgements"]:
-        reasons = ", ".join(f"{reason} {n}" for reason, n in judged["reasons"].items())
+        reasons = ", ".join(f"{reason} {n}" for reason, n in judged["reasons"].items()) or "all count"
         lines.append(
             f"{judged['judgements']} judgements = {judged['counted']} counted + {judged['not_counted']} not counted "
             f"({reasons}) + {judged['withdrawn']} withdrawn"
@@ -57,6 +57,8 @@ def _lines(manifest: dict[str, Any]) -> list[Text]:
     suite = manifest["suite_index"]
     if suite is None:
         lines.append("NOT LEAK-CHECKED: no suite index was given (lrl tasks index --out FILE; lrl build --suite-index FILE)")
+    if not counts["published"]:
+        lines.append("NOTHING IS PUBLISHED: every record was refused; `rejected` says why")
     if manifest["sample"]:
         lines.append("SAMPLE: text and votes of the demonstration, not of real people")
     return [Text(escape(line)) for line in lines]

@@ -62,9 +62,16 @@ class Identity:
             ids.append(identity)
             source_ids.append(identity if row["keyed_id"] else row["record"])
             hashes.append(content)
-            annotators.append(pseudonym(row["source"], row["worker"], self.key) if row["worker"] and self.key else None)
+            annotators.append(
+                pseudonym(row["source"], row["worker"], self.key) if row["worker"] and self.key else None
+            )
             marks.append("duplicate_id" if again and row["record"] is not None else None)
-        for name, values in (("id", ids), ("source_id", source_ids), ("content_hash", hashes), ("annotator", annotators)):
+        for name, values in (
+            ("id", ids),
+            ("source_id", source_ids),
+            ("content_hash", hashes),
+            ("annotator", annotators),
+        ):
             table = add_column(table, name, values, pa.string())
         return add_mark(table, self.name, marks)
 

@@ -54,7 +54,7 @@ def render(content: dict[str, Any], facts: Facts) -> str:
         loader=jinja2.BaseLoader(), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,  # noqa: S701 - Markdown, not HTML
     )  # fmt: skip
-    environment.filters["cell"] = _cell
+    environment.filters |= {"cell": _cell, "counted": _counted}
     template = files("lrl_datasets.cards").joinpath("dataset_card.md.j2").read_text(encoding="utf-8")
     body = environment.from_string(template).render(
         manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
@@ -117,3 +117,8 @@ def metadata(content: dict[str, Any], facts: Facts) -> dict[str, Any]:
 def _cell(text: str) -> str:
     """Make a text fit into one cell of a Markdown table."""
     return " ".join(str(text).split()).replace("|", "\\|")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    """Write counts as a person would: `3 phone, 1 email`."""
+    return ", ".join(f"{n} {what}" for what, n in counts.items())

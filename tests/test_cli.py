@@ -1,0 +1,97 @@
+"""The command line as a user meets it: what it prints, and that bad input is one line and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sources.exports import answer, campaign, vote
+
+ROOT = Path(__file__).parent.parent
+
+
+def lrl(*arguments: str | Path, cwd: Path, code: int = 0, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", "from lrl_datasets.cli import main; main()", *arguments],
+        cwd=cwd, capture_output=True, text=True,
+        env=os.environ | {"LRL_PSEUDONYM_KEY": "a key for the tests only", "COLUMNS": "200"} | (env or {}),
+    )  # fmt: skip
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    said = lrl("--help", cwd=tmp_path)
+    for command in ("build", "publish", "hub", "tasks", "tasks-dir", "eval", "finetune", "doctor", "new"):
+        assert command in said
+
+
+def test_the_sample_builds_and_its_planted_rows_are_found(tmp_path: Path) -> None:
+    said = lrl("build", "swahili-instruct", "--sample", cwd=tmp_path)
+    assert "SAMPLE" in said and "NOT LEAK-CHECKED" in said and "load_dataset(" in said
+    folder = tmp_path / "build" / "lrl-align" / "swahili-instruct"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    counts, judged = manifest["counts"], manifest["judgements"]
+    assert manifest["sample"] is True
+    assert "**SAMPLE.**" in (folder / "README.md").read_text()
+    assert counts["records"] == counts["published"] + counts["rejected"] + counts["withdrawn"] >= 200
+    assert judged["judgements"] == judged["counted"] + judged["not_counted"] + judged["withdrawn"] == 1200
+    found = {step["reason"] for step in counts["funnel"]}
+    assert {"refused_by_requester", "not_submitted", "empty", "wrong_language_answer", "unhelpful", "duplicate"} <= found
+    assert {"golden", "failed_worker", "own_answer"} <= set(judged["reasons"])
+    assert counts["masked"]["phone"] >= 2 and counts["masked"]["email"] >= 1
+    assert set(manifest["configs"]["default"]) == {"train", "validation", "test"}
+    assert set(manifest["configs"]) == {"default", "preference", "annotations", "rejected"}
+
+
+def bad(tmp_path: Path, *sources: str, builder: str = "swahili-instruct") -> str:
+    said = lrl("build", builder, "--only", "campaign", *(x for s in sources for x in ("--source", s)), cwd=tmp_path, code=2)
+    assert said.count("error:") == 1
+    assert not (tmp_path / "build").exists()
+    return said
+
+
+def test_bad_input_is_one_line_that_names_it(tmp_path: Path) -> None:
+    good = [answer(), answer("a2", prompt="Taja ziwa.", text="Ziwa Viktoria.")]
+    folder = campaign(tmp_path / "c", good, [vote("a1")])
+    toml = (folder / "campaign.toml").read_text()
+    given = f"campaign={folder}"
+
+    (folder / "campaign.toml").write_text(toml.replace('"answers.tsv"', '"gone.tsv"'))
+    assert "gone.tsv" in bad(tmp_path, given)
+    (folder / "campaign.toml").write_text(toml.replace("OUTPUT:answer", "OUTPUT:reply"))
+    said = bad(tmp_path, given)
+    assert "answers.tsv" in said and "OUTPUT:reply" in said
+    (folder / "campaign.toml").write_text("name = ")
+    assert "campaign.toml" in bad(tmp_path, given)
+    (folder / "campaign.toml").write_text(toml)
+    (folder / "answers.tsv").write_bytes(b"")
+    said = bad(tmp_path, given)
+    assert "answers.tsv" in said and "empty" in said
+    assert "no such" in bad(tmp_path, f"campaign={tmp_path / 'nowhere'}")
+    assert "NAME=PATH" in bad(tmp_path, "campaign")
+    assert "there is no builder" in bad(tmp_path, given, builder="klingon-instruct")
+
+
+def test_a_pool_without_a_worker_column_names_file_and_column(tmp_path: Path) -> None:
+    row = dict(answer())
+    del row["ASSIGNMENT:worker_id"]
+    said = bad(tmp_path, f"campaign={campaign(tmp_path / 'c', [row])}")
+    assert "answers.tsv" in said and "ASSIGNMENT:worker_id" in said
+
+
+@pytest.mark.parametrize("arguments", [["publish", "nowhere"], ["eval", "nowhere", "--tasks", "sw_suite"], ["finetune", "nowhere"]])
+def test_what_is_not_there_is_said_in_one_line(arguments: list[str], tmp_path: Path) -> None:
+    said = lrl(*arguments, cwd=tmp_path, code=2, env={"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"})
+    assert "error:" in said and "nowhere" in said
+
+
+def test_tasks_dir_is_a_folder_with_the_suites(tmp_path: Path) -> None:
+    folder = Path(lrl("tasks-dir", cwd=tmp_path).strip())
+    assert (folder / "sw_suite").is_dir()
