@@ -19,7 +19,7 @@ from lrl_datasets.sources.records import Records
 from lrl_datasets.sources.tables import Where, find_files, read_table
 
 CONVERSION = "refs/convert/parquet"
-"""The branch on which the Hub keeps a dataset as Parquet, also one whose loading script nobody runs any more."""
+"""The branch on which the Hub keeps a dataset as Parquet, also one whose loading script no one runs now."""
 
 
 @dataclass(frozen=True)

@@ -135,8 +135,15 @@ def _object_problem(value: object, raw: bytes) -> str | None:
     """Say what keeps a JSON value from being a record: JSON's escapes can name what is no text."""
     if not isinstance(value, dict):
         return "not a JSON object"
-    if b"\\u" in raw and not is_text(json.dumps(value, ensure_ascii=False).replace("\\u0000", "\0")):
-        return "an escape that names no character of text (NUL or half of a surrogate pair)"
+    inside: list[Any] = [value] if b"\\u" in raw else []
+    while inside:
+        part = inside.pop()
+        if isinstance(part, str) and not is_text(part):
+            return "an escape that names no character of text (NUL or half of a surrogate pair)"
+        if isinstance(part, dict):
+            inside += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            inside += part
     return None
 
 
