@@ -1,8 +1,9 @@
 """Puts `eval_tasks` into the wheel a second time, as `lm_eval/tasks/lrl`; all else stands in pyproject.toml.
 
 lm-eval has no entry points: the bare `lm_eval --tasks …` finds only what lies in its own `tasks` folder. A
-package mapping cannot do this: an editable install would then make `lm_eval` importable where it is not installed.
-So the copy is made for wheels alone, and a checkout uses `lm_eval --include_path "$(lrl tasks-dir)"` or `lrl eval`.
+package mapping cannot do this: an editable install would then make `lm_eval` importable where it is not
+installed. So the copy is made for wheels alone, and a checkout uses `lrl eval` or
+`lm_eval --include_path "$(lrl tasks-dir)"`.
 """
 
 import shutil
