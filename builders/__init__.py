@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,13 +32,12 @@ def find(name: str) -> tuple[str, Builder]:
     if path.suffix == ".py":
         if not path.is_file():
             raise LrlError(f"{name}: there is no such builder script")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        if not hasattr(module, "BUILDER"):
+        content = runpy.run_path(name)
+        if "BUILDER" not in content:
             raise LrlError(f"{name}: the script has no BUILDER")
-        return path.stem.replace("_", "-"), module.BUILDER
+        return path.stem.replace("_", "-"), content["BUILDER"]
     if name not in names():
-        raise LrlError(f"there is no builder {name!r}; there are {', '.join(names())}, or give the path of a script")
+        raise LrlError(
+            f"there is no builder {name!r}; there are {', '.join(names())}, or give the path of a script"
+        )
     return name, importlib.import_module(f"lrl_datasets.builders.{name.replace('-', '_')}").BUILDER

@@ -163,7 +163,9 @@ def build(
         "judgements": _judgement_counts(judged),
         "agreement": _alpha(judged),
     }
-    place = folder.write(out / builder.repository, rows, configs, content, _card_facts(builder, language, rows, content))
+    place = folder.write(
+        out / builder.repository, rows, configs, content, _card_facts(builder, language, rows, content)
+    )
     kept = _write_quarantine(out, builder.repository, read)
     return Built(place, json.loads((place / manifest.NAME).read_text(encoding="utf-8")), kept)
 
@@ -224,7 +226,9 @@ def _judge(
                 "record": of_source["record"],
                 "id": of_source["id"],
                 "worker": of_source["worker"],
-                "text": pa.array([m[-1]["content"] if m else None for m in of_source["messages"].to_pylist()], pa.string()),
+                "text": pa.array(
+                    [m[-1]["content"] if m else None for m in of_source["messages"].to_pylist()], pa.string()
+                ),
             }
         )
         rules = {stage["question"]: _rules(stage) for stage in _judgement_stages(tables)}
@@ -238,7 +242,10 @@ def _judge(
 def _as_published(judgements: pa.Table, text_steps: Sequence[Filter]) -> pa.Table:
     """Pass the shown texts through the steps that the answers passed, so that equal texts stay equal."""
     texts = judgements["text"].to_pylist()
-    messages = [None if text is None else [{"role": "user", "content": "-"}, {"role": "assistant", "content": text}] for text in texts]
+    messages = [
+        None if text is None else [{"role": "user", "content": "-"}, {"role": "assistant", "content": text}]
+        for text in texts
+    ]
     shown = pa.table({"messages": pa.array(messages, schema.MESSAGES)})
     for step in text_steps:
         shown = step(shown)
@@ -252,7 +259,9 @@ def _judgement_stages(tables: SourceTables) -> list[dict[str, Any]]:
 
 
 def _rules(stage: Mapping[str, Any]) -> quality.Rules:
-    known = {name: value for name, value in stage["rules"].items() if name in quality.Rules.__dataclass_fields__}
+    known = {
+        name: value for name, value in stage["rules"].items() if name in quality.Rules.__dataclass_fields__
+    }
     return quality.Rules(**known)
 
 
@@ -264,7 +273,10 @@ def _with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, Sourc
         if stage is None:
             continue
         counted = judged.filter(
-            pc.and_(judged["counted"], pc.and_(pc.equal(judged["source"], name), pc.equal(judged["question"], stage["question"])))
+            pc.and_(
+                judged["counted"],
+                pc.and_(pc.equal(judged["source"], name), pc.equal(judged["question"], stage["question"])),
+            )
         )
         votes = counted.select(["answer_id", "worker", "label"])
         posterior = aggregation.aggregate(votes, stage["rules"]["aggregation"], stage["labels"]["positive"])
@@ -280,7 +292,9 @@ def _helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, A
     named = [stage for stage in stages if stage["question"] == "helpful"] or stages
     if len({stage["question"] for stage in named}) > 1:
         questions = ", ".join(stage["question"] for stage in named)
-        raise LrlError(f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?")
+        raise LrlError(
+            f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?"
+        )
     return named[0] if named else None
 
 
@@ -299,7 +313,9 @@ def _counts(rows: pa.Table) -> dict[str, Any]:
     marks = first_marks(rows, schema.FILTER_ORDER)
     reasons, filters = marks["reason"].to_pylist(), marks["filter"].to_pylist()
     by_source: dict[str, Counter[str]] = {}
-    for source, split, reason in zip(rows["source"].to_pylist(), rows["split"].to_pylist(), reasons, strict=True):
+    for source, split, reason in zip(
+        rows["source"].to_pylist(), rows["split"].to_pylist(), reasons, strict=True
+    ):
         by_source.setdefault(source, Counter())[reason or split] += 1
     rejected = [(step, reason) for step, reason in zip(filters, reasons, strict=True) if reason is not None]
     funnel = Counter(rejected)
@@ -315,7 +331,9 @@ def _counts(rows: pa.Table) -> dict[str, Any]:
             if (step, reason) in funnel
         ],
         "by_source": {source: dict(sorted(counter.items())) for source, counter in by_source.items()},
-        "masked": dict(sorted(Counter(kind for kinds in rows["masked"].to_pylist() for kind in kinds or ()).items())),
+        "masked": dict(
+            sorted(Counter(kind for kinds in rows["masked"].to_pylist() for kind in kinds or ()).items())
+        ),
     }
 
 
@@ -334,14 +352,18 @@ def _judgement_counts(judged: pa.Table) -> dict[str, Any]:
 def _alpha(judged: pa.Table) -> dict[str, float | None]:
     counted = judged.filter(judged["counted"])
     questions = sorted(set(counted["question"].to_pylist()))
-    return {q: aggregation.krippendorff_alpha(counted.filter(pc.equal(counted["question"], q))) for q in questions}
+    return {
+        q: aggregation.krippendorff_alpha(counted.filter(pc.equal(counted["question"], q))) for q in questions
+    }
 
 
 def _inputs(tables: SourceTables) -> dict[str, Any]:
     return {
         **tables.facts,
         "revision": tables.revision,
-        "inputs": [asdict(entry) for entry in sorted(tables.inputs, key=lambda entry: (entry.name, entry.sha256))],
+        "inputs": [
+            asdict(entry) for entry in sorted(tables.inputs, key=lambda entry: (entry.name, entry.sha256))
+        ],
         "left_out": dict(sorted(tables.left_out.items())),
     }
 
@@ -355,13 +377,21 @@ def _suite(index: SuiteIndex | None, path: Path | None) -> dict[str, Any] | None
 def _settings(builder: Builder) -> dict[str, Any]:
     """The builder's thresholds, as plain JSON."""
     filters = {step.name: asdict(step) for step in builder.filters}  # type: ignore[call-overload]
-    settings = {"filters": filters, "splits": asdict(builder.splits), "preference_margin": builder.preference_margin}
+    settings = {
+        "filters": filters,
+        "splits": asdict(builder.splits),
+        "preference_margin": builder.preference_margin,
+    }
     plain: dict[str, Any] = json.loads(json.dumps(settings, default=str))
     return plain
 
 
-def _card_facts(builder: Builder, language: languages.Language, rows: pa.Table, content: dict[str, Any]) -> card.Facts:
-    published = rows.filter(pc.is_null(first_marks(rows, schema.FILTER_ORDER)["reason"].combine_chunks())).sort_by("id")
+def _card_facts(
+    builder: Builder, language: languages.Language, rows: pa.Table, content: dict[str, Any]
+) -> card.Facts:
+    published = rows.filter(
+        pc.is_null(first_marks(rows, schema.FILTER_ORDER)["reason"].combine_chunks())
+    ).sort_by("id")
     example: dict[str, str] = {}
     if published.num_rows:
         messages = published["messages"][0].as_py()
@@ -387,6 +417,8 @@ def _write_quarantine(out: Path, repository: str, read: Mapping[str, SourceTable
     path.unlink(missing_ok=True)
     if not lines:
         return None
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as stream:
         stream.write("\n".join(lines) + "\n")
     return path

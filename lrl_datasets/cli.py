@@ -17,7 +17,9 @@ app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
     help="Instruction datasets and benchmarks for low-resource languages: build, publish, evaluate, train.",
 )  # fmt: skip
-hub = typer.Typer(no_args_is_help=True, help="A Hub on this computer, for rehearsal, air-gapped use and tests.")
+hub = typer.Typer(
+    no_args_is_help=True, help="A Hub on this computer, for rehearsal, air-gapped use and tests."
+)
 tasks = typer.Typer(no_args_is_help=True, help="The evaluation suites.")
 new = typer.Typer(no_args_is_help=True, help="Scaffold what the project grows by.")
 app.add_typer(hub, name="hub")
@@ -47,7 +49,9 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -55,10 +59,19 @@ def _root(
 @app.command()
 def build(
     builder: Annotated[str, typer.Argument(help="A builder by name (swahili-instruct) or path (mine.py).")],
-    sample: Annotated[bool, typer.Option("--sample", help="Read the embedded sample campaign instead of the sources.")] = False,
-    source: Annotated[list[str] | None, typer.Option(metavar="NAME=PATH", help="Replace or add a source from files; may be repeated.")] = None,
-    only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Read only this source; may be repeated.")] = None,
-    suite_index: Annotated[Path | None, typer.Option(help="File of `lrl tasks index`: refuse rows that leak.")] = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Read the embedded sample campaign instead of the sources.")
+    ] = False,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Replace or add a source from files; may be repeated."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Read only this source; may be repeated.")
+    ] = None,
+    suite_index: Annotated[
+        Path | None, typer.Option(help="File of `lrl tasks index`: refuse rows that leak.")
+    ] = None,
     version: Annotated[str, typer.Option(help="Version of the dataset.")] = "1.0.0",
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the release.")] = Path("build"),
 ) -> None:
@@ -94,14 +107,19 @@ def publish(
     endpoint: Endpoint = None,
     repo: Annotated[str | None, typer.Option(help="Repository; must agree with the manifest.")] = None,
     version: Annotated[str | None, typer.Option(help="Version; must agree with the manifest.")] = None,
-    private: Annotated[bool, typer.Option("--private", help="Create the repository as a private one.")] = False,
+    private: Annotated[
+        bool, typer.Option("--private", help="Create the repository as a private one.")
+    ] = False,
 ) -> None:
     """Publish a release: one commit, verified, then its tag. Safe to run again."""
     from lrl_datasets.release import publish as publishing
 
     published = publishing.publish(folder, endpoint=endpoint, repo=repo, version=version, private=private)
     what = "was there already" if published.skipped else "published"
-    out.print(f"{published.repo} {published.tag} {what}: commit {published.commit}, {published.uploaded} files uploaded", highlight=False)
+    out.print(
+        f"{published.repo} {published.tag} {what}: commit {published.commit}, {published.uploaded} files uploaded",
+        highlight=False,
+    )
     out.print(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})", highlight=False)
 
 
@@ -109,7 +127,9 @@ def publish(
 def hub_serve(
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8090,
     directory: Annotated[Path, typer.Option("--dir", help="Folder of the Hub's store.")] = Path("hub"),
-    host: Annotated[str, typer.Option(help="Address to bind; beyond loopback writing needs LRL_HUB_TOKEN.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to bind; beyond loopback writing needs LRL_HUB_TOKEN.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve a local Hub until interrupted."""
     from lrl_datasets import local_hub
@@ -120,7 +140,9 @@ def hub_serve(
 @tasks.command("index")
 def tasks_index(
     file: Annotated[Path, typer.Option("--out", help="File to write.")],
-    suite: Annotated[list[str] | None, typer.Option(help="Suite to index; default all; may be repeated.")] = None,
+    suite: Annotated[
+        list[str] | None, typer.Option(help="Suite to index; default all; may be repeated.")
+    ] = None,
     endpoint: Endpoint = None,
 ) -> None:
     """Index what the suites contain, as hashes: `lrl build --suite-index FILE` refuses rows that share it."""
@@ -131,7 +153,9 @@ def tasks_index(
         index = build_index(suite or None)
     index.save(file)
     for name, entry in index.summary().items():
-        out.print(f"{name}: {entry['items']} items of {entry['dataset']} @ {entry['revision']}", highlight=False)
+        out.print(
+            f"{name}: {entry['items']} items of {entry['dataset']} @ {entry['revision']}", highlight=False
+        )
     out.print(f"wrote {file}", highlight=False)
 
 
@@ -162,8 +186,12 @@ def show_tasks_dir() -> None:
 @app.command("eval")
 def evaluate(
     model: Annotated[str, typer.Argument(help="A folder with a saved model, or a model id.")],
-    task: Annotated[list[str], typer.Option("--tasks", help="Task or group, e.g. sw_suite; may be repeated.")],
-    folder: Annotated[Path | None, typer.Option("--out", help="Folder for results.json and results.txt.")] = None,
+    task: Annotated[
+        list[str], typer.Option("--tasks", help="Task or group, e.g. sw_suite; may be repeated.")
+    ],
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for results.json and results.txt.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Score only the first items of each task.")] = None,
     revision: Annotated[str | None, typer.Option(help="The model's revision.")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 8,
@@ -175,7 +203,9 @@ def evaluate(
     from lrl_datasets.evaluation.run import evaluate as run
 
     names = [name for listed in task for name in listed.split(",") if name]
-    results = run(model, names, output=folder, limit=limit, revision=revision, batch_size=batch_size, device=device)
+    results = run(
+        model, names, output=folder, limit=limit, revision=revision, batch_size=batch_size, device=device
+    )
     out.print(results.table())
     if folder:
         out.print(f"wrote {folder}", highlight=False)
@@ -185,8 +215,12 @@ def evaluate(
 def finetune(
     recipe: Annotated[str, typer.Argument(help="A recipe by name (mt5-sw) or path (mine.yaml).")],
     folder: Annotated[Path | None, typer.Option("--out", help="Run folder; default runs/RECIPE.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print steps, tokens and memory; train nothing.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print steps, tokens and memory; train nothing.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run folder's last checkpoint.")
+    ] = False,
     endpoint: Endpoint = None,
 ) -> None:
     """Run the reference fine-tune of a recipe, evaluated before and after."""

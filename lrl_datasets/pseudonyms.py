@@ -46,7 +46,9 @@ def load_key(may_create: bool) -> bytes:
     path = key_file()
     if not path.exists():
         if not may_create:
-            raise LrlError(f"no pseudonym key: set {VARIABLE} or put the key of the previous release at {path}")
+            raise LrlError(
+                f"no pseudonym key: set {VARIABLE} or put the key of the previous release at {path}"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             stream.write(secrets.token_hex(32).encode() + b"\n")
@@ -67,5 +69,7 @@ def pseudonym(source: str, worker: str, key: bytes) -> str:
 
 def _checked(key: bytes, where: str) -> bytes:
     if len(key) < MINIMUM_LENGTH:
-        raise LrlError(f"{where}: the pseudonym key has {len(key)} bytes, at least {MINIMUM_LENGTH} are needed")
+        raise LrlError(
+            f"{where}: the pseudonym key has {len(key)} bytes, at least {MINIMUM_LENGTH} are needed"
+        )
     return key

@@ -18,9 +18,13 @@ def funnel(manifest: dict[str, Any]) -> RenderableType:
     """Return the funnel: records in, rows refused by filter and reason, rows out by split, judgements."""
     counts = manifest["counts"]
     total = counts["records"]
-    table = Table(title=f"{manifest['repository']} {manifest['version']}", title_justify="left", pad_edge=False)
+    table = Table(
+        title=f"{manifest['repository']} {manifest['version']}", title_justify="left", pad_edge=False
+    )
     for name in ("step", "reason", "rows", "left", ""):
-        table.add_column(name, justify="right" if name in ("rows", "left") else "left", no_wrap=name != "reason")
+        table.add_column(
+            name, justify="right" if name in ("rows", "left") else "left", no_wrap=name != "reason"
+        )
     sources = ", ".join(f"{name} {sum(rows.values())}" for name, rows in counts["by_source"].items())
     table.add_row("records read", sources, str(total), str(total), _bar(total, total))
     left = total
@@ -53,10 +57,14 @@ def _lines(manifest: dict[str, Any]) -> list[Text]:
     for name, splits in others.items():
         lines.append(f"{name}: " + ", ".join(f"{split} {entry['rows']}" for split, entry in splits.items()))
     for name, source in manifest["sources"].items():
-        lines.extend(f"{name}, left out by the selection: {n} ({why})" for why, n in source["left_out"].items())
+        lines.extend(
+            f"{name}, left out by the selection: {n} ({why})" for why, n in source["left_out"].items()
+        )
     suite = manifest["suite_index"]
     if suite is None:
-        lines.append("NOT LEAK-CHECKED: no suite index was given (lrl tasks index --out FILE; lrl build --suite-index FILE)")
+        lines.append(
+            "NOT LEAK-CHECKED: no suite index was given (lrl tasks index --out FILE; lrl build --suite-index FILE)"
+        )
     if not counts["published"]:
         lines.append("NOTHING IS PUBLISHED: every record was refused; `rejected` says why")
     if manifest["sample"]:

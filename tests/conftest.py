@@ -28,7 +28,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = without
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            reporter.write_line(f"{len(left_out)} tests on real data left out: no folder {DATA} (make test DATA=DIR)")
+            reporter.write_line(
+                f"{len(left_out)} tests on real data left out: no folder {DATA} (make test DATA=DIR)"
+            )
 
 
 @pytest.fixture(autouse=True, scope="session")

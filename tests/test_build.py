@@ -62,7 +62,13 @@ ANSWERS = (
 
 def answers() -> list[Row]:
     return [
-        answer(f"a{n}", prompt=f"Swali la {n}: {text.split()[0]}?", text=text, original_id=f"p{n}", worker_id=f"w{n}")
+        answer(
+            f"a{n}",
+            prompt=f"Swali la {n}: {text.split()[0]}?",
+            text=text,
+            original_id=f"p{n}",
+            worker_id=f"w{n}",
+        )
         for n, text in enumerate(ANSWERS)
     ]
 
@@ -76,7 +82,13 @@ def judged(row: Row, *labels: str) -> list[Row]:
     ]
 
 
-def run(tmp_path: Path, rows: list[Row], votes: list[Row] | None = None, builder: Builder = BUILDER, **options: Any) -> Built:
+def run(
+    tmp_path: Path,
+    rows: list[Row],
+    votes: list[Row] | None = None,
+    builder: Builder = BUILDER,
+    **options: Any,
+) -> Built:
     folder = campaign(tmp_path / "campaign", rows, votes if votes is not None else all_yes(rows))
     return build(builder, name="mini", out=tmp_path / "build", given={"campaign": folder}, **options)
 
@@ -122,7 +134,12 @@ def test_ledgers_contracts_and_no_raw_worker(tmp_path: Path) -> None:
     assert len(set(ids)) == len(rows)
     annotations = table(built, "annotations")
     ledger = built.manifest["judgements"]
-    assert annotations.num_rows == len(votes) == ledger["judgements"] == ledger["counted"] + ledger["not_counted"]
+    assert (
+        annotations.num_rows
+        == len(votes)
+        == ledger["judgements"]
+        == ledger["counted"] + ledger["not_counted"]
+    )
     assert ledger["reasons"] == {"unknown_answer": 1 + 2}  # the unreadable answer's two votes have no answer
     everything = b"".join(path.read_bytes() for path in built.folder.rglob("*") if path.is_file())
     cells = "\n".join(json.dumps(table(built, config).to_pylist()) for config in built.manifest["configs"])
@@ -144,7 +161,9 @@ def test_helpfulness_comes_from_the_votes_and_makes_preferences(tmp_path: Path) 
     built = run(tmp_path, [*rows, rival], votes)
     assert built.manifest["counts"]["funnel"] == [{"filter": "helpfulness", "reason": "unhelpful", "rows": 1}]
     default = table(built, "default").to_pylist()
-    assert {(row["n_votes"], row["agreement"], row["helpfulness_kind"]) for row in default} == {(3, 1.0, "votes")}
+    assert {(row["n_votes"], row["agreement"], row["helpfulness_kind"]) for row in default} == {
+        (3, 1.0, "votes")
+    }
     pairs = table(built, "preference").to_pylist()
     assert len(pairs) == 1
     assert pairs[0]["chosen"][-1]["content"] == ANSWERS[0]
@@ -169,10 +188,15 @@ def test_two_answers_with_one_id(tmp_path: Path) -> None:
 
 def test_copies_share_a_split_and_one_stays(tmp_path: Path) -> None:
     rows = answers()
-    copies = [dict(rows[n]) | {"ASSIGNMENT:assignment_id": f"copy{n}", "ASSIGNMENT:worker_id": "copier"} for n in range(5)]
+    copies = [
+        dict(rows[n]) | {"ASSIGNMENT:assignment_id": f"copy{n}", "ASSIGNMENT:worker_id": "copier"}
+        for n in range(5)
+    ]
     built = run(tmp_path, [*rows, *copies])
     assert built.manifest["counts"]["funnel"] == [{"filter": "duplicates", "reason": "duplicate", "rows": 5}]
-    splits = {row["id"]: row["split"] for row in pq.read_table(built.folder / "split_map.parquet").to_pylist()}
+    splits = {
+        row["id"]: row["split"] for row in pq.read_table(built.folder / "split_map.parquet").to_pylist()
+    }
     clusters: dict[str, set[str]] = {}
     for config in ("default", "rejected"):
         for row in table(built, config).to_pylist():
@@ -200,12 +224,17 @@ def test_a_leak_is_refused_without_its_text_whatever_came_first(tmp_path: Path) 
 
 def test_twice_the_same_bytes_whatever_the_order_of_lines_and_the_hash_seed(tmp_path: Path) -> None:
     rows = answers()
-    votes = [v for n, row in enumerate(rows) for v in judged(row, *(["yes", "no", "yes"] if n % 3 else ["yes"] * 3))]
-    one = run(tmp_path / "1", rows, votes) if (tmp_path / "1").mkdir() is None else None
-    assert one is not None
+    votes = [
+        v
+        for n, row in enumerate(rows)
+        for v in judged(row, *(["yes", "no", "yes"] if n % 3 else ["yes"] * 3))
+    ]
+    (tmp_path / "1").mkdir()
+    one = run(tmp_path / "1", rows, votes)
     first = {path.name: path.read_bytes() for path in one.folder.rglob("*") if path.is_file()}
     code = (
-        "import sys; from pathlib import Path; from tests.test_build import BUILDER; from lrl_datasets.build import build\n"
+        "import sys; from pathlib import Path\n"
+        "from tests.test_build import BUILDER; from lrl_datasets.build import build\n"
         "build(BUILDER, name='mini', out=Path(sys.argv[2]), given={'campaign': Path(sys.argv[1])})"
     )
     root = Path(__file__).parent.parent
@@ -213,7 +242,11 @@ def test_twice_the_same_bytes_whatever_the_order_of_lines_and_the_hash_seed(tmp_
         [sys.executable, "-c", code, tmp_path / "1" / "campaign", tmp_path / "2"], check=True, cwd=root,
         env=os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": str(root)},
     )  # fmt: skip
-    second = {path.name: path.read_bytes() for path in (tmp_path / "2" / "test" / "mini").rglob("*") if path.is_file()}
+    second = {
+        path.name: path.read_bytes()
+        for path in (tmp_path / "2" / "test" / "mini").rglob("*")
+        if path.is_file()
+    }
     assert first == second
     # Other lines first: the exports have other hashes, the rows are the same but for the batch they came in.
     (tmp_path / "3").mkdir()
@@ -221,7 +254,11 @@ def test_twice_the_same_bytes_whatever_the_order_of_lines_and_the_hash_seed(tmp_
     for config in ("default", "rejected"):
         if config in one.manifest["configs"]:
             assert table(turned, config).equals(table(one, config))
-    assert table(turned, "annotations").drop_columns("batch").equals(table(one, "annotations").drop_columns("batch"))
+    assert (
+        table(turned, "annotations")
+        .drop_columns("batch")
+        .equals(table(one, "annotations").drop_columns("batch"))
+    )
 
 
 def test_the_card_is_valid_and_says_what_it_must(tmp_path: Path) -> None:
@@ -239,7 +276,9 @@ def load(folder: Path, home: Path) -> dict[str, int]:
         "print(json.dumps({s: d.num_rows for s, d in load_dataset(sys.argv[1]).items()}))"
     )
     env = os.environ | {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True, env=env)
+    done = subprocess.run(
+        [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True, env=env
+    )
     counts: dict[str, int] = json.loads(done.stdout)
     return counts
 

@@ -43,7 +43,14 @@ def test_the_sample_builds_and_its_planted_rows_are_found(tmp_path: Path) -> Non
     assert counts["records"] == counts["published"] + counts["rejected"] + counts["withdrawn"] >= 200
     assert judged["judgements"] == judged["counted"] + judged["not_counted"] + judged["withdrawn"] == 1200
     found = {step["reason"] for step in counts["funnel"]}
-    assert {"refused_by_requester", "not_submitted", "empty", "wrong_language_answer", "unhelpful", "duplicate"} <= found
+    assert {
+        "refused_by_requester",
+        "not_submitted",
+        "empty",
+        "wrong_language_answer",
+        "unhelpful",
+        "duplicate",
+    } <= found
     assert {"golden", "failed_worker", "own_answer"} <= set(judged["reasons"])
     assert counts["masked"]["phone"] >= 2 and counts["masked"]["email"] >= 1
     assert set(manifest["configs"]["default"]) == {"train", "validation", "test"}
@@ -51,7 +58,15 @@ def test_the_sample_builds_and_its_planted_rows_are_found(tmp_path: Path) -> Non
 
 
 def bad(tmp_path: Path, *sources: str, builder: str = "swahili-instruct") -> str:
-    said = lrl("build", builder, "--only", "campaign", *(x for s in sources for x in ("--source", s)), cwd=tmp_path, code=2)
+    said = lrl(
+        "build",
+        builder,
+        "--only",
+        "campaign",
+        *(x for s in sources for x in ("--source", s)),
+        cwd=tmp_path,
+        code=2,
+    )
     assert said.count("error:") == 1
     assert not (tmp_path / "build").exists()
     return said
@@ -86,9 +101,13 @@ def test_a_pool_without_a_worker_column_names_file_and_column(tmp_path: Path) ->
     assert "answers.tsv" in said and "ASSIGNMENT:worker_id" in said
 
 
-@pytest.mark.parametrize("arguments", [["publish", "nowhere"], ["eval", "nowhere", "--tasks", "sw_suite"], ["finetune", "nowhere"]])
+@pytest.mark.parametrize(
+    "arguments", [["publish", "nowhere"], ["eval", "nowhere", "--tasks", "sw_suite"], ["finetune", "nowhere"]]
+)
 def test_what_is_not_there_is_said_in_one_line(arguments: list[str], tmp_path: Path) -> None:
-    said = lrl(*arguments, cwd=tmp_path, code=2, env={"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"})
+    said = lrl(
+        *arguments, cwd=tmp_path, code=2, env={"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
+    )
     assert "error:" in said and "nowhere" in said
 
 

@@ -39,12 +39,16 @@ def imports(path: Path) -> set[str]:
             elif node.module and node.module.startswith("lrl_datasets."):
                 found.add(node.module.split(".")[1])
         elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lrl_datasets.")}
+            found |= {
+                alias.name.split(".")[1] for alias in node.names if alias.name.startswith("lrl_datasets.")
+            }
     return {name for name in found if name not in {"__version__"}}
 
 
 def test_every_module_has_a_level() -> None:
-    modules = {path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.name[0] not in "_."}
+    modules = {
+        path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.name[0] not in "_."
+    }
     assert modules - {"py"} <= set(LEVEL) | {"py.typed"}
 
 
@@ -79,7 +83,7 @@ def fresh(code: str) -> str:
 
 
 def test_importing_the_package_is_light_and_offline() -> None:
-    heavy = "torch transformers datasets pandas lm_eval pyarrow huggingface_hub".split()
+    heavy = ["torch", "transformers", "datasets", "pandas", "lm_eval", "pyarrow", "huggingface_hub"]
     code = (
         "import socket, sys\n"
         "def refuse(*a, **k): raise AssertionError('network at import')\n"

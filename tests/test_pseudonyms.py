@@ -38,7 +38,9 @@ def test_a_key_that_others_can_read_is_refused(place: Path) -> None:
         pseudonyms.load_key(may_create=False)
 
 
-def test_the_environment_goes_first_and_a_short_key_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_goes_first_and_a_short_key_is_refused(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(pseudonyms.VARIABLE, "from the environment")
     assert pseudonyms.load_key(may_create=False) == b"from the environment"
     monkeypatch.setenv(pseudonyms.VARIABLE, "short")

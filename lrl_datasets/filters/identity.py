@@ -48,8 +48,9 @@ class Identity:
         for row in table.select(names).to_pylist():
             content = content_hash(row["messages"])
             key = self.key if row["keyed_id"] else None
-            if row["keyed_id"] and key is None or row["worker"] and self.key is None:
+            if (row["keyed_id"] and key is None) or (row["worker"] and self.key is None):
                 raise ValueError(f"source {row['source']!r} has private ids and there is no pseudonym key")
+            parts: tuple[str, ...]
             if row["record"] is not None:
                 parts = (row["source"], row["record"])
             elif content is not None:

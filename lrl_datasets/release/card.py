@@ -99,7 +99,12 @@ def metadata(content: dict[str, Any], facts: Facts) -> dict[str, Any]:
         entry["data_files"] = [{"split": name, "path": split["path"]} for name, split in splits.items()]
         entries.append(entry)
     methods = [_ORIGIN_TAGS[method] for method in facts.creation_methods]
-    tags = ["lrl-datasets", "instruction-tuning", "low-resource-language", *(["sample"] if content["sample"] else [])]
+    tags = [
+        "lrl-datasets",
+        "instruction-tuning",
+        "low-resource-language",
+        *(["sample"] if content["sample"] else []),
+    ]
     return {
         "pretty_name": facts.title,
         "language": [facts.language.codes.hub],

@@ -38,7 +38,9 @@ def divide(rows: pa.Table, annotations: pa.Table, minimum_margin: float) -> Conf
         "default": _by_split(published, schema.SFT),
         "preference": _by_split(preferences(rows, minimum_margin), schema.PREFERENCE),
         "annotations": {"train": _sorted(annotations, schema.ANNOTATIONS)},
-        "rejected": {"train": _sorted(_without_leaked_text(rows.filter(pc.is_valid(rows["reason"]))), schema.REJECTED)},
+        "rejected": {
+            "train": _sorted(_without_leaked_text(rows.filter(pc.is_valid(rows["reason"]))), schema.REJECTED)
+        },
     }
     present = {name: {s: t for s, t in splits.items() if t.num_rows} for name, splits in configs.items()}
     return {name: splits for name, splits in present.items() if splits}

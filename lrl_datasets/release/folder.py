@@ -60,7 +60,9 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
     new = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
         new.chmod(0o755)
-        pq.write_table(rows.select(SPLIT_MAP.names).sort_by("id").combine_chunks(), new / "split_map.parquet", **PARQUET)
+        pq.write_table(
+            rows.select(SPLIT_MAP.names).sort_by("id").combine_chunks(), new / "split_map.parquet", **PARQUET
+        )
         described: dict[str, dict[str, dict[str, Any]]] = {}
         for config, splits in configs.items():
             for split, table in splits.items():

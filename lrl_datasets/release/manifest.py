@@ -39,6 +39,8 @@ def write(folder: Path, content: dict[str, Any]) -> Path:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
     entries = {path.relative_to(folder).as_posix(): file_entry(path) for path in files}
     path = folder / NAME
-    text = json.dumps({"format": FORMAT, **content, "files": entries}, indent=2, ensure_ascii=False, sort_keys=True)
+    text = json.dumps(
+        {"format": FORMAT, **content, "files": entries}, indent=2, ensure_ascii=False, sort_keys=True
+    )
     path.write_text(text + "\n", encoding="utf-8")
     return path

@@ -35,7 +35,7 @@ class Splits:
     """Share of the groups that may be held out which goes to test."""
 
     def __post_init__(self) -> None:
-        if not (0 <= self.validation and 0 <= self.test and self.validation + self.test < 1):
+        if not (self.validation >= 0 and self.test >= 0 and self.validation + self.test < 1):
             raise ValueError(f"shares must leave something to train: {self.validation=}, {self.test=}")
 
     def draw(self, group: str) -> str:
@@ -70,14 +70,17 @@ def assign(table: pa.Table, splits: Splits) -> pa.Table:
     ).to_pylist()
     holdable = {row["group"] for row in rows if _may_be_held_out(row)}
     split_of = {
-        group: splits.draw(group) if group in holdable else "train" for group in {row["group"] for row in rows}
+        group: splits.draw(group) if group in holdable else "train"
+        for group in {row["group"] for row in rows}
     }
     table = add_column(table, "split", [split_of[row["group"]] for row in rows], pa.string())
     held_out = [
         "held_out_relative" if split_of[row["group"]] != "train" and not _may_be_held_out(row) else None
         for row in rows
     ]
-    held_out_details = [f"group is in {split_of[row['group']]}" if m else None for row, m in zip(rows, held_out, strict=True)]
+    held_out_details = [
+        f"group is in {split_of[row['group']]}" if m else None for row, m in zip(rows, held_out, strict=True)
+    ]
     table = add_mark(table, "held_out", held_out, held_out_details)
 
     stays: dict[str, Row] = {}
@@ -145,7 +148,13 @@ def first_marks(table: pa.Table, order: Iterable[str]) -> pa.Table:
             if reason is not None and reasons[at] is None:
                 reasons[at], filters[at], chosen[at] = reason, name, detail[at]
     text = pa.string()
-    return pa.table({"reason": pa.array(reasons, text), "filter": pa.array(filters, text), "detail": pa.array(chosen, text)})
+    return pa.table(
+        {
+            "reason": pa.array(reasons, text),
+            "filter": pa.array(filters, text),
+            "detail": pa.array(chosen, text),
+        }
+    )
 
 
 def _may_be_held_out(row: Row) -> bool:

@@ -46,7 +46,10 @@ class SourceTables:
 class Source(Protocol):
     """One named input of a builder."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What `--source NAME=PATH`, the funnel and the rows' `source` call it."""
+        ...
 
     def read(self, path: Path | None = None) -> SourceTables:
         """Read the source: from `path` (files given with `--source NAME=PATH`) or where it lives."""

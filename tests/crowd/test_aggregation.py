@@ -69,7 +69,9 @@ def test_every_method_gives_a_probability_for_every_answer(method: str) -> None:
 def test_the_order_of_the_votes_decides_nothing(rows: list[tuple[str, str, str]], rng: random.Random) -> None:
     shuffled = list(rows)
     rng.shuffle(shuffled)
-    assert aggregate(votes(*rows), "dawid-skene", {"yes"}) == aggregate(votes(*shuffled), "dawid-skene", {"yes"})
+    assert aggregate(votes(*rows), "dawid-skene", {"yes"}) == aggregate(
+        votes(*shuffled), "dawid-skene", {"yes"}
+    )
 
 
 def test_alpha_by_hand() -> None:

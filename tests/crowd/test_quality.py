@@ -18,7 +18,9 @@ ANSWERS = pa.table(
 )
 
 
-def judgement(record: str | None, worker: str, label: str | None = "yes", **more: object) -> dict[str, object]:
+def judgement(
+    record: str | None, worker: str, label: str | None = "yes", **more: object
+) -> dict[str, object]:
     return {"record": record, "worker": worker, "label": label, "question": "helpful", "source": "c", **more}
 
 
@@ -57,6 +59,7 @@ def test_golden_unknown_changed_own() -> None:
 
 def test_a_worker_fails_below_60_percent_after_three_control_tasks() -> None:
     right, wrong = ({"golden": "yes", "label": "yes"}, {"golden": "yes", "label": "no"})
+
     def golden(worker: str, *cases: dict[str, str]) -> list[dict[str, object]]:
         return [judgement(None, worker, **case) for case in cases]
 

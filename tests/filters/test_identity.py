@@ -38,7 +38,9 @@ def test_a_private_id_is_keyed_and_nowhere_else() -> None:
 
 
 def test_a_source_without_ids_is_named_by_its_content() -> None:
-    rows = identify({"messages": said("x")}, {"messages": said("x")}, {"messages": said("y")}, key=None).to_pylist()
+    rows = identify(
+        {"messages": said("x")}, {"messages": said("x")}, {"messages": said("y")}, key=None
+    ).to_pylist()
     assert len({row["id"] for row in rows}) == 3
     assert [row["source_id"] for row in rows] == [None] * 3
     assert [row["mark.identity"] for row in rows] == [None] * 3
@@ -47,7 +49,9 @@ def test_a_source_without_ids_is_named_by_its_content() -> None:
 
 
 def test_the_second_record_with_an_id_keeps_its_row_marked() -> None:
-    rows = identify({"record": "1", "messages": said("x")}, {"record": "1", "messages": said("y")}).to_pylist()
+    rows = identify(
+        {"record": "1", "messages": said("x")}, {"record": "1", "messages": said("y")}
+    ).to_pylist()
     assert [row["mark.identity"] for row in rows] == [None, "duplicate_id"]
     assert rows[0]["id"] != rows[1]["id"]
 

@@ -20,7 +20,9 @@ def rows(*given_rows: dict[str, object]) -> pa.Table:
         "creation_method": pa.string(), "may_hold_out": pa.bool_(), "helpfulness": pa.float64(),
         "n_votes": pa.int32(), "mark.source": pa.string(), "detail.source": pa.string(),
     }  # fmt: skip
-    filled = [{"cluster": row["id"], "creation_method": "crowd", "may_hold_out": True} | row for row in given_rows]
+    filled = [
+        {"cluster": row["id"], "creation_method": "crowd", "may_hold_out": True} | row for row in given_rows
+    ]
     return pa.Table.from_pylist(filled, schema=pa.schema(list(fields.items())))
 
 
@@ -42,7 +44,9 @@ def test_a_group_is_closed_over_cluster_lineage_and_prompt() -> None:
 
 
 def test_an_empty_prompt_links_nothing() -> None:
-    table = assign(rows({"id": "a", "messages": conversation("…")}, {"id": "b", "messages": conversation(" ")}), SALT)
+    table = assign(
+        rows({"id": "a", "messages": conversation("…")}, {"id": "b", "messages": conversation(" ")}), SALT
+    )
     assert table["group"].to_pylist() == ["a", "b"]
 
 
@@ -76,7 +80,10 @@ def test_one_of_a_cluster_stays_by_helpfulness_then_votes_then_id() -> None:
     ]  # fmt: skip
     assert marks({"id": "b"}, {"id": "a"}) == ["duplicate", None]
     # A refused row neither stays nor is a duplicate: it has its reason.
-    assert marks({"id": "a", "helpfulness": 1.0, "mark.source": "refused_by_requester"}, {"id": "b"}) == [None, None]
+    assert marks({"id": "a", "helpfulness": 1.0, "mark.source": "refused_by_requester"}, {"id": "b"}) == [
+        None,
+        None,
+    ]
 
 
 def test_the_first_mark_in_the_fixed_order_is_the_reason() -> None:
