@@ -1,0 +1,372 @@
+"""Writes the sample campaign's exports from its texts and a seeded model of its workers.
+
+Takes `texts/` (prompts, answers and control tasks, all written by hand), gives `exports/answers.tsv` and
+`exports/validation.tsv` in the form of Toloka's web exports: one row a task, an assignment id that names a
+suite of tasks, an empty line between suites. Running it again writes the same bytes. Nothing here writes
+Swahili; only who answered and judged what, when, and with which verdict is drawn.
+
+    python builders/samples/swahili/make_exports.py [--out DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lrl_datasets.sources.toloka import record_id
+
+HERE = Path(__file__).parent
+SEED = 20260302
+
+ANSWER_COLUMNS = (
+    "INPUT:prompt_id", "INPUT:original_id", "INPUT:prompt_en", "INPUT:prompt", "INPUT:context",
+    "OUTPUT:answer", "GOLDEN:answer", "HINT:text",
+    "ASSIGNMENT:link", "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
+    "ASSIGNMENT:started", "ACCEPT:verdict", "ACCEPT:comment",
+)  # fmt: skip
+VALIDATION_COLUMNS = (
+    "INPUT:answer_id", "INPUT:prompt", "INPUT:answer", "OUTPUT:helpful", "GOLDEN:helpful", "HINT:text",
+    "ASSIGNMENT:link", "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
+    "ASSIGNMENT:started", "ASSIGNMENT:submitted",
+)  # fmt: skip
+
+NOT_SUBMITTED = (("w13", "SKIPPED", ("p004", "p022")), ("w02", "EXPIRED", ("p076",)))
+"""Suites that were taken and given back without an answer; they stand in the export beside the 200 answers."""
+
+HELPFUL = {
+    "good": 0.96, "leak": 0.96, "phone": 0.95, "copied": 0.95, "near_copied": 0.95,
+    "machine_like": 0.5, "mixed": 0.25, "weak": 0.22, "english": 0.1, "off_topic": 0.05,
+}  # fmt: skip
+"""Share of perfectly attentive judges who call an answer of this kind helpful."""
+
+OVERLAP = 5
+TASKS_PER_SUITE = 7
+"""Six answers and one control task."""
+OWN = 2
+"""Answers that the author among the judges judged although they are his own."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """One worker of the validation pool."""
+
+    name: str
+    attention: float
+    """Share of tasks on which the answer decides; on the others chance does."""
+    control: float
+    """The same on control tasks, which are easier."""
+    seconds: float
+    """Typical time a task."""
+    suites: int
+    always_yes: bool = False
+
+
+AUTHOR = "w05"
+JUDGES = (
+    Judge("b01", 0.0, 0.0, 4.0, 12, always_yes=True),  # the spammer
+    Judge("b02", 0.05, 0.05, 2.5, 11),  # the hasty one
+    Judge(AUTHOR, 0.92, 0.96, 38.0, 7),
+    *(Judge(f"b{n:02d}", 0.94, 0.97, 30.0 + 2 * n, 7) for n in range(3, 13)),
+    *(Judge(f"b{n:02d}", 0.78, 0.9, 10.0 + 2 * n, 6) for n in range(13, 25)),
+)
+LAST_SUITE = 3
+"""Tasks of the one suite that is not full, so that the pool has 1,200 judgements."""
+
+Row = dict[str, str]
+Suite = list[Row]
+T = TypeVar("T")
+
+
+def main() -> None:
+    """Write both exports."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=HERE / "exports")
+    out: Path = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    for name, data in exports().items():
+        (out / name).write_bytes(data)
+        print(f"{out / name}: {len(data):,} bytes")
+
+
+def exports() -> dict[str, bytes]:
+    """Make both exports.
+
+    Returns
+    -------
+    dict
+        File name to bytes.
+    """
+    draw = random.Random(SEED)  # noqa: S311 -- a reproducible model of workers, no secret
+    prompts = {prompt["id"]: prompt for prompt in read("prompts")}
+    answers = read("answers")
+    suites, records = answer_suites(prompts, answers, draw)
+    judged = [answer for answer in answers if answer["text"].strip()]
+    judgements = judgement_suites(prompts, judged, records, draw)
+    return {
+        "answers.tsv": export(ANSWER_COLUMNS, suites),
+        "validation.tsv": export(VALIDATION_COLUMNS, judgements),
+    }
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    """Read one JSON Lines file of `texts/`."""
+    lines = (HERE / "texts" / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]
+
+
+def worker_id(name: str) -> str:
+    """Give a worker's id on the platform: like a real one in form, and plainly made up."""
+    return f"5a3b1e{int(name[1:]) + {'w': 0xA00, 'b': 0xB00}[name[0]]:026x}"
+
+
+def export(columns: Sequence[str], suites: list[Suite]) -> bytes:
+    """Write suites in the order in which they were started, an empty line after each but the last."""
+    text = io.StringIO()
+    writer = csv.writer(text, dialect="excel-tab", lineterminator="\n")
+    writer.writerow(columns)
+    ordered = sorted(suites, key=lambda suite: suite[0]["ASSIGNMENT:started"])
+    for number, suite in enumerate(ordered):
+        if number:
+            text.write("\n")
+        for row in suite:
+            writer.writerow([row.get(column, "") for column in columns])
+    return text.getvalue().encode("utf-8")
+
+
+# ---- the answer pool ------------------------------------------------------------------------------------
+
+
+def answer_suites(
+    prompts: dict[str, dict[str, Any]], answers: list[dict[str, Any]], draw: random.Random
+) -> tuple[list[Suite], dict[str, str]]:
+    """Give the answer pool's suites, and the record id of every answer by its id in `texts/`."""
+    by_worker = defaultdict(list)
+    for answer in answers:
+        by_worker[answer["worker"]].append(answer)
+    suites: list[Suite] = []
+    records: dict[str, str] = {}
+    for worker in sorted(by_worker):
+        alone = [answer for answer in by_worker[worker] if "status" in answer or "verdict" in answer]
+        others = shuffled([answer for answer in by_worker[worker] if answer not in alone], draw)
+        groups = [[answer] for answer in alone]
+        while others:
+            size = 2 + int(3 * draw.random())
+            size = len(others) if len(others) - size < 2 else size
+            groups.append([others.pop() for _ in range(min(size, len(others)))])
+        for group in groups:
+            status = group[0].get("status") or ("SUBMITTED" if draw.random() < 0.1 else "APPROVED")
+            frame = assignment("answers", worker, status, moment(0, draw), draw)
+            frame |= {
+                "ACCEPT:verdict": group[0].get("verdict", ""),
+                "ACCEPT:comment": group[0].get("comment", ""),
+            }
+            suite = [
+                {**inputs(prompts[answer["prompt"]]), "OUTPUT:answer": answer["text"], **frame}
+                for answer in group
+            ]
+            suites.append(suite)
+            records |= {answer["id"]: record(row) for answer, row in zip(group, suite, strict=True)}
+    for worker, status, names in NOT_SUBMITTED:
+        frame = assignment("answers", worker, status, moment(0, draw), draw)
+        suites.append([{**inputs(prompts[name]), **frame} for name in names])
+    return suites, records
+
+
+def inputs(prompt: dict[str, Any]) -> Row:
+    """Give the INPUT cells of a prompt, as the pool's task file had them."""
+    return {
+        "INPUT:prompt_id": prompt["id"],
+        "INPUT:original_id": prompt["original_id"],
+        "INPUT:prompt_en": "\n\n".join(filter(None, [prompt["prompt_en"], prompt.get("context_en")])),
+        "INPUT:prompt": prompt["prompt_sw"],
+        "INPUT:context": prompt.get("context_sw", ""),
+    }
+
+
+def record(row: Row) -> str:
+    """Give the record id that the row has for whoever reads the export."""
+    cells = {column: row[column] for column in ANSWER_COLUMNS if column.startswith("INPUT:")}
+    return record_id(row["ASSIGNMENT:assignment_id"], None, cells)
+
+
+def assignment(
+    pool: str, worker: str, status: str, started: datetime, draw: random.Random, seconds: float = 0.0
+) -> Row:
+    """Give the ASSIGNMENT cells of one suite."""
+    name = "00005a3b1e--" + "".join("0123456789abcdef"[int(16 * draw.random())] for _ in range(24))
+    cells = {
+        "ASSIGNMENT:link": f"https://tasks.example.com/task/{pool}/{name}",
+        "ASSIGNMENT:assignment_id": name,
+        "ASSIGNMENT:worker_id": worker_id(worker),
+        "ASSIGNMENT:status": status,
+        "ASSIGNMENT:started": started.isoformat(timespec="milliseconds"),
+    }
+    if seconds:
+        cells["ASSIGNMENT:submitted"] = (started + timedelta(seconds=seconds)).isoformat(
+            timespec="milliseconds"
+        )
+    return cells
+
+
+def moment(week: int, draw: random.Random) -> datetime:
+    """Draw a time between 6 and 20 o'clock on one of the five working days of a week of the campaign."""
+    day = datetime(2026, 3, 2, 6) + timedelta(weeks=week, days=int(5 * draw.random()))
+    return day + timedelta(milliseconds=int(14 * 3_600_000 * draw.random()))
+
+
+# ---- the validation pool --------------------------------------------------------------------------------
+
+
+def judgement_suites(
+    prompts: dict[str, dict[str, Any]],
+    answers: list[dict[str, Any]],
+    records: dict[str, str],
+    draw: random.Random,
+) -> list[Suite]:
+    """Give the validation pool's suites: each judge's answers in sixes, with a control task among them."""
+    control = read("golden")
+    suites: list[Suite] = []
+    for judge, votes in zip(JUDGES, votes_by_judge(answers, draw), strict=True):
+        # A wrong one first and then in turn: who always says yes is right in half of them at most.
+        wrong, right = (
+            shuffled([task for task in control if task["helpful"] == label], draw) for label in ("no", "yes")
+        )
+        for number, start in enumerate(range(0, len(votes), TASKS_PER_SUITE - 1)):
+            rows = [
+                {
+                    "INPUT:answer_id": records[answer["id"]],
+                    "INPUT:prompt": shown(prompts[answer["prompt"]]),
+                    "INPUT:answer": answer["text"],
+                    "OUTPUT:helpful": label,
+                }
+                for answer, label in votes[start : start + TASKS_PER_SUITE - 1]
+            ]
+            task = (wrong, right)[number % 2][number // 2 % len(wrong)]
+            label = vote(judge, judge.control, 1.0 if task["helpful"] == "yes" else 0.0, draw)
+            rows.insert(
+                int((len(rows) + 1) * draw.random()),
+                {
+                    "INPUT:prompt": task["prompt"],
+                    "INPUT:answer": task["answer"],
+                    "OUTPUT:helpful": label,
+                    "GOLDEN:helpful": task["helpful"],
+                    "HINT:text": task["hint"],
+                },
+            )
+            seconds = sum(judge.seconds * (0.5 + draw.random() + draw.random() ** 4) for _ in rows)
+            status = "SUBMITTED" if draw.random() < 0.03 else "APPROVED"
+            frame = assignment("validation", judge.name, status, moment(1, draw), draw, seconds)
+            suites.append([row | frame for row in rows])
+    return suites
+
+
+def votes_by_judge(
+    answers: list[dict[str, Any]], draw: random.Random
+) -> list[list[tuple[dict[str, Any], str]]]:
+    """Deal the answers to the judges and let them vote; one list of (answer, label) for each of `JUDGES`.
+
+    What is left of the judges' places after `OVERLAP` votes an answer goes, two by two, to the answers with
+    the closest votes, as a pool with dynamic overlap gives them.
+    """
+    room = [judge.suites * (TASKS_PER_SUITE - 1) for judge in JUDGES]
+    room[-1] -= TASKS_PER_SUITE - LAST_SUITE
+    kept = reserve(sum(room) - OVERLAP * len(answers))
+    dealt = deal(answers, [size - back for size, back in zip(room, kept, strict=True)], draw)
+    votes: list[list[tuple[dict[str, Any], str]]] = [[] for _ in JUDGES]
+    counts: list[Counter[str]] = [Counter() for _ in answers]
+
+    def cast(at: int, who: int) -> None:
+        label = vote(JUDGES[who], JUDGES[who].attention, HELPFUL[answers[at]["kind"]], draw)
+        votes[who].append((answers[at], label))
+        counts[at][label] += 1
+
+    for at, group in enumerate(dealt):
+        for who in group:
+            cast(at, who)
+    closest = sorted(range(len(answers)), key=lambda at: (abs(counts[at]["yes"] - OVERLAP / 2), at))
+    for at in closest:
+        able = [w for w, back in enumerate(kept) if back and may_judge(w, answers[at], dealt[at])]
+        if len(able) < 2:
+            continue
+        for who in sorted(able, key=lambda w: (-kept[w], w))[:2]:
+            kept[who] -= 1
+            cast(at, who)
+    return [shuffled(cast_by, draw) for cast_by in votes]
+
+
+def reserve(size: int) -> list[int]:
+    """Spread the places that are kept for contested answers over all judges but the first two."""
+    regular = len(JUDGES) - 2
+    return [0, 0] + [size // regular + (n < size % regular) for n in range(regular)]
+
+
+def deal(answers: list[dict[str, Any]], room: list[int], draw: random.Random) -> list[list[int]]:
+    """Give every answer `OVERLAP` different judges, none its author, but for the author's `OWN` own answers."""
+    places = shuffled([who for who, size in enumerate(room) for _ in range(size)], draw)
+    author = next(who for who, judge in enumerate(JUDGES) if judge.name == AUTHOR)
+    own = [at for at, answer in enumerate(answers) if answer["worker"] == AUTHOR][:OWN]
+
+    def group(place: int) -> list[int]:
+        start = place // OVERLAP * OVERLAP
+        return [places[other] for other in range(start, start + OVERLAP) if other != place]
+
+    def fits(place: int, who: int) -> bool:
+        at = place // OVERLAP
+        if who == author and at in own:
+            return who not in group(place)
+        return may_judge(who, answers[at], group(place))
+
+    def swap(place: int, able: Sequence[int]) -> None:
+        for other in shuffled(able, draw):
+            far = other // OVERLAP != place // OVERLAP
+            if far and fits(place, places[other]) and fits(other, places[place]):
+                places[place], places[other] = places[other], places[place]
+                return
+        raise RuntimeError(f"no judge can be found for {answers[place // OVERLAP]['id']}")
+
+    everywhere = range(len(places))
+    for place in everywhere:
+        if not fits(place, places[place]):
+            swap(place, everywhere)
+    for at in own:
+        if author not in places[at * OVERLAP : (at + 1) * OVERLAP]:
+            held = [p for p in everywhere if places[p] == author and p // OVERLAP not in own]
+            swap(at * OVERLAP, held)
+    return [places[start : start + OVERLAP] for start in range(0, len(places), OVERLAP)]
+
+
+def may_judge(who: int, answer: dict[str, Any], already: Sequence[int]) -> bool:
+    """Say whether a judge can get an answer: not twice, and not his own."""
+    return who not in already and answer["worker"] != JUDGES[who].name
+
+
+def vote(judge: Judge, attention: float, helpful: float, draw: random.Random) -> str:
+    """Let one judge vote on an answer that a share `helpful` of attentive judges call helpful."""
+    if judge.always_yes:
+        return "yes"
+    chance = attention * helpful + (1 - attention) * 0.5
+    return "yes" if draw.random() < chance else "no"
+
+
+def shown(prompt: dict[str, Any]) -> str:
+    """Give a prompt as the judges saw it, its given text after a blank line."""
+    return "\n\n".join(filter(None, [prompt["prompt_sw"], prompt.get("context_sw")]))
+
+
+def shuffled(items: Sequence[T], draw: random.Random) -> list[T]:
+    """Give the items in a drawn order; by `random()` alone, whose sequence Python promises to keep."""
+    order = [draw.random() for _ in items]
+    return [items[at] for at in sorted(range(len(items)), key=order.__getitem__)]
+
+
+if __name__ == "__main__":
+    main()
