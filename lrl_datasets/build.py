@@ -120,7 +120,7 @@ def build(
         read[source.name] = source.read(path)
     steps = {step.name: step for step in builder.filters}
 
-    rows = pa.concat_tables([tables.candidates for tables in read.values()])
+    rows = _located(pa.concat_tables([tables.candidates for tables in read.values()]))
     key = _key(rows, read, public=sample)
     for step in (steps["normalise"], steps["personal_data"], Identity(key)):
         progress(step.name)
@@ -191,13 +191,25 @@ def _chosen(
             if not (path / "campaign.toml").is_file():
                 raise LrlError(
                     f"--source {name}={path}: {builder.repository} declares no source {name!r} "
-                    f"(it has {', '.join(declared)}), and a campaign folder with a campaign.toml is all that can be added"
+                    f"(it has {', '.join(declared)}); only a campaign folder, with a campaign.toml, can be added"
                 )
             declared[name] = Campaign(name=name)
     if unknown := sorted(set(only) - set(declared)):
         raise LrlError(f"--only {', '.join(unknown)}: no such source; there are {', '.join(declared)}")
     names = [name for name in declared if name in only] if only else list(declared)
     return [(declared[name], given.get(name)) for name in names]
+
+
+def _located(rows: pa.Table) -> pa.Table:
+    """Say of every record that could not be read where it stands, so that its owner finds it."""
+    columns = ["mark.source", "detail.source", "file_sha256", "row"]
+    details = [
+        f"file {row['file_sha256'][:12]} row {row['row']}: {row['detail.source'] or 'unknown'}"
+        if row["mark.source"] == "unreadable"
+        else row["detail.source"]
+        for row in rows.select(columns).to_pylist()
+    ]
+    return add_column(rows, "detail.source", details, pa.string())
 
 
 def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool) -> bytes | None:

@@ -148,6 +148,12 @@ def test_ledgers_contracts_and_no_raw_worker(tmp_path: Path) -> None:
     assert b"judge0" not in everything
     split_map = pq.read_table(built.folder / "split_map.parquet")
     assert sorted(split_map["id"].to_pylist()) == sorted(ids)
+    unreadable = next(row for row in table(built, "rejected").to_pylist() if row["reason"] == "unreadable")
+    export = next(
+        entry for entry in built.manifest["sources"]["campaign"]["inputs"] if entry["name"] == "answers.tsv"
+    )
+    assert unreadable["detail"].startswith(f"file {export['sha256'][:12]} row 4: ")
+    assert "ASSIGNMENT:status" in unreadable["detail"] and "nonsense" not in unreadable["detail"]
     assert built.quarantine is not None and built.quarantine.stat().st_mode & 0o077 == 0
 
 

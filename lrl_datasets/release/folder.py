@@ -86,14 +86,23 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
         }
         (new / "README.md").write_text(card.render(content, facts), encoding="utf-8")
         manifest.write(new, content)
-        if place.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{place.name}-old-", dir=place.parent))
-            place.rename(old / place.name)
-            new.rename(place)
-            shutil.rmtree(old)
-        else:
-            new.rename(place)
+        _swap(new, place)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
     return place
+
+
+def _swap(new: Path, place: Path) -> None:
+    if not place.exists():
+        new.rename(place)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-old-", dir=place.parent))
+    old = place.rename(aside / place.name)
+    try:
+        new.rename(place)
+    except BaseException:
+        old.rename(place)
+        raise
+    finally:
+        shutil.rmtree(aside)
