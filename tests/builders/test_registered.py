@@ -1,0 +1,29 @@
+"""Every registered builder: its facts are filled, and every source says what may happen to its rows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lrl_datasets import builders, languages
+from lrl_datasets.sources.campaign import Campaign
+from lrl_datasets.sources.hub import HubDataset
+from lrl_datasets.sources.question_answer import QuestionAnswer
+
+
+@pytest.mark.parametrize("name", builders.names())
+def test_a_builder_states_its_facts(name: str) -> None:
+    found, builder = builders.find(name)
+    assert found == name
+    assert builder.title and builder.splits.salt
+    languages.load(builder.language)
+    assert len({source.name for source in builder.sources}) == len(builder.sources)
+    for source in builder.sources:
+        assert isinstance(source, (Campaign, HubDataset, QuestionAnswer))
+        if not isinstance(source, Campaign):
+            assert source.license and source.language
+            # A commit, or a branch that is known to move and is resolved at each build.
+            assert re.fullmatch(r"[0-9a-f]{40}|refs/convert/parquet", source.revision)
+    if builder.sample is not None:
+        assert (builder.sample / "campaign.toml").is_file()
