@@ -181,6 +181,8 @@ def test_exports_look_like_tolokas(make_exports: ModuleType) -> None:
         assert sum(record == [] for record in records) == changes, "one empty line between suites"
     assert max(Counter(suites).values()) == make_exports.TASKS_PER_SUITE
     statuses = Counter(row["ASSIGNMENT:status"] for row in export_rows("answers"))
+    taken = Counter((row["INPUT:prompt_id"], row["ASSIGNMENT:worker_id"]) for row in export_rows("answers"))
+    assert max(taken.values()) == 1, "nobody gets a prompt twice"
     assert statuses["APPROVED"] > 150
     assert {"SUBMITTED", "REJECTED", "SKIPPED", "EXPIRED"} < set(statuses)
 
