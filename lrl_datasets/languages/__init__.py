@@ -170,8 +170,8 @@ class LeadingDetector(Detector):
     """The detector whose label decides, with the score from which on it decides alone."""
 
     threshold: float = 0.0
-    """Least score of the language's label. py3langid: margin of log posterior per byte over the best
-    competitor; fastText and langdetect: probability."""
+    """Least score of the language's label; of a short text's label, if that is another one. py3langid: margin
+    of log posterior per byte over the best competitor; fastText and langdetect: probability."""
     neighbours: tuple[str, ...] = ()
     """Labels that count as competitors in the margin, for py3langid: the languages mistaken for this one.
     Empty: all labels."""
@@ -190,8 +190,8 @@ class Opinion(Detector):
     """Least score from which on it keeps a text that the leading detector calls the language's below its
     threshold. Null: never."""
     condemns_short: bool = False
-    """A short text that the leading detector calls another language's is refused if this one names the
-    same other language."""
+    """A short text is refused if the leading detector surely calls it another language's, and this one
+    does not call it this language's either; see `filters/language_id.py`."""
 
 
 class LanguageIdFacts(_Facts):
