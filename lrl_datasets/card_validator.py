@@ -117,7 +117,7 @@ def _license(data: dict[str, Any]) -> Iterator[str]:
         return
     values = given if isinstance(given, list) else [given]
     for value in values:
-        if value not in LICENSES:
+        if not isinstance(value, str) or value not in LICENSES:
             yield f'"license" must be an identifier of the Hub\'s list or `other`, not {value!r}'
     if "other" in values and not isinstance(data.get("license_name"), str):
         yield '"license_name" is required with `license: other`'
@@ -224,12 +224,12 @@ def _dataset_info(data: dict[str, Any]) -> Iterator[str]:
         return
     listed = infos if isinstance(infos, list) else [infos]
     splits = _splits_by_config(data)
-    seen: set[object] = set()
+    seen: set[str] = set()
     for info in listed:
         if not isinstance(info, dict):
             yield '"dataset_info" must be a mapping or a list of mappings'
             continue
-        name = info.get("config_name", "default")
+        name = str(info.get("config_name", "default"))
         where = f'"dataset_info" of config {name!r}'
         if name in seen:
             yield f"{where} is there twice"
@@ -246,7 +246,7 @@ def _dataset_info(data: dict[str, Any]) -> Iterator[str]:
             for split in given
         ):
             yield f"{where}: `splits` must be a list of `name`, `num_bytes`, `num_examples`"
-        elif given and splits.get(str(name)) and {split["name"] for split in given} != splits[str(name)]:
+        elif given and splits.get(name) and {split["name"] for split in given} != splits[name]:
             # load_dataset compares the two and refuses the dataset where they differ.
             yield f"{where}: splits differ from those in `configs`"
 

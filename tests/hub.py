@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import subprocess
 import sys
@@ -83,22 +81,19 @@ def put_dataset(
     Where the client itself is not what is tested, `local_hub.put(directory, repo_id, folder)` is quicker.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        told = {
-            path: str(Path(content).absolute())
-            if isinstance(content, Path)
-            else base64.b64encode(content).decode()
-            for path, content in files.items()
-        }
-        paths = [path for path, content in files.items() if isinstance(content, Path)]
+        places = {}
+        for number, (path, content) in enumerate(files.items()):
+            place = content if isinstance(content, Path) else Path(scratch, f"{number}.bytes")
+            if isinstance(content, bytes):
+                place.write_bytes(content)
+            places[path] = str(place.absolute())
         code = f"""
-import base64, json
 from huggingface_hub import CommitOperationAdd, HfApi
-told, paths = json.loads({json.dumps(json.dumps(told))}), {paths!r}
 api, where = HfApi(), dict(repo_id={repo_id!r}, repo_type={repo_type!r})
 api.create_repo(**where, exist_ok=True)
 if {revision!r} not in (None, "main"):
     api.create_branch(**where, branch={revision!r}, exist_ok=True)
-add = [CommitOperationAdd(p, c if p in paths else base64.b64decode(c)) for p, c in told.items()]
+add = [CommitOperationAdd(path, place) for path, place in {places!r}.items()]
 made = api.create_commit(**where, operations=add, commit_message="Files", revision={revision!r})
 if {tag!r} is not None:
     api.create_tag(**where, tag={tag!r}, revision=made.oid)

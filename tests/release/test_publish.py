@@ -1,0 +1,370 @@
+"""Publishing to a local Hub: the real client, the real protocol, and what a crash or a second hand leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from lrl_datasets import local_hub
+from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub import HubError, Store
+from lrl_datasets.release import manifest
+from lrl_datasets.release.publish import (
+    check_folder,
+    expected_rows,
+    is_loopback,
+    publish,
+    verify_loads,
+)
+from tests.hub import client_environment, run_client, running_hub
+
+REPO = "lrl-align/test-instruct"
+
+
+def release(
+    folder: Path, version: str = "1.0.0", rows: int = 3, *, extra: bool = True, **content: object
+) -> Path:
+    """Write a small release: two configs, a card, a split map and a manifest."""
+    configs = {"default": {"train": rows, "test": 2}} | ({"rejected": {"train": 1}} if extra else {})
+    described: dict[str, dict[str, Any]] = {}
+    lines = ["---", "license: apache-2.0", "language:", "- sw", "configs:"]
+    for config, splits in configs.items():
+        lines += [f"- config_name: {config}", "  data_files:"]
+        for split, count in splits.items():
+            path = folder / config / f"{split}-00000-of-00001.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(pa.table({"id": [f"{config} {i}" for i in range(count)]}), path)
+            described.setdefault(config, {})[split] = {"rows": count}
+            lines += [f"  - split: {split}", f"    path: {path.relative_to(folder)}"]
+    (folder / "README.md").write_text("\n".join([*lines, "---", "# Written for the tests"]))
+    (folder / "notes.txt").write_text("a regular file")
+    told = {"repository": REPO, "version": version, "sample": True, "suite_index": None, "configs": described}
+    manifest.write(folder, told | content)
+    return folder
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[local_hub.Server]:
+    with running_hub(tmp_path) as server:
+        yield server
+
+
+def commits(hub: local_hub.Server) -> list[str]:
+    """The commits of the dataset's main, newest first."""
+    return [commit.id for commit in hub.store.history("datasets", REPO, "main")]
+
+
+def test_a_release_is_one_commit_and_a_tag_and_loads_as_built(hub: local_hub.Server, tmp_path: Path) -> None:
+    folder = release(tmp_path / "release")
+    published = publish(folder, hub.url)
+    files = json.loads((folder / manifest.NAME).read_text())["files"]
+    assert published.commit == commits(hub)[0]
+    assert len(commits(hub)) == 2  # the Hub's own first commit, and the release
+    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": published.commit}
+    tree = hub.store.commit_at("datasets", REPO, "v1.0.0").files
+    assert {path: entry.sha256 for path, entry in tree.items() if path in files} == {
+        path: entry["sha256"] for path, entry in files.items()
+    }
+    assert tree.keys() - files.keys() == {".gitattributes", manifest.NAME}
+    assert (published.tag, published.uploaded, published.skipped) == ("v1.0.0", len(files) + 1, False)
+    assert published.url == f"{hub.url}/datasets/{REPO}/tree/v1.0.0"
+
+    expected = {"default": {"train": 3, "test": 2}, "rejected": {"train": 1}}
+    assert expected_rows(folder) == expected
+    assert verify_loads(published, hub.url, expected) == expected
+    with pytest.raises(LrlError, match=r"config default: loaded .*3.* built .*4"):
+        verify_loads(published, hub.url, {"default": {"train": 4, "test": 2}})
+
+
+def test_running_again_changes_nothing(hub: local_hub.Server, tmp_path: Path) -> None:
+    folder = release(tmp_path / "release")
+    first, state = publish(folder, hub.url), commits(hub)
+    again = publish(folder, hub.url, repo=REPO, version="1.0.0")
+    assert (again.commit, again.uploaded, again.skipped) == (first.commit, 0, True)
+    assert commits(hub) == state
+
+
+def test_the_next_version_is_one_commit_more_without_the_files_that_are_gone(
+    hub: local_hub.Server, tmp_path: Path
+) -> None:
+    first = publish(release(tmp_path / "one"), hub.url)
+    two = release(tmp_path / "two", "1.1.0", rows=4, extra=False)
+    (two / "notes.txt").unlink()
+    manifest.write(
+        two, {k: v for k, v in json.loads((two / manifest.NAME).read_text()).items() if k != "files"}
+    )
+    second = publish(two, hub.url)
+    assert len(commits(hub)) == 3
+    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": first.commit, "v1.1.0": second.commit}
+    assert list(hub.store.commit_at("datasets", REPO, "main").files) == [
+        ".gitattributes",
+        "README.md",
+        "default/test-00000-of-00001.parquet",
+        "default/train-00000-of-00001.parquet",
+        manifest.NAME,
+    ]
+    assert second.uploaded == 3  # card, manifest, train; test is as it was
+    old = publish(tmp_path / "one", hub.url)
+    assert (old.skipped, old.commit) == (True, first.commit)
+
+
+def test_a_tag_never_moves(hub: local_hub.Server, tmp_path: Path) -> None:
+    first = publish(release(tmp_path / "one"), hub.url)
+    with pytest.raises(
+        LrlError, match=r"v1\.0\.0 is published already.*default/train.* changed.*new version"
+    ):
+        publish(release(tmp_path / "two", rows=4), hub.url)
+    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": first.commit}
+    assert len(commits(hub)) == 2
+
+
+def test_who_publishes_at_the_same_time_is_told(
+    hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(release(tmp_path / "one"), hub.url)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x.txt").write_text("somebody else's")
+    commit = Store.commit
+
+    def somebody_first(self: Store, *args: Any, **kw: Any) -> Any:
+        monkeypatch.setattr(Store, "commit", commit)
+        local_hub.put(tmp_path / "hub", REPO, tmp_path / "other")
+        return commit(self, *args, **kw)
+
+    monkeypatch.setattr(Store, "commit", somebody_first)
+    two = release(tmp_path / "two", "1.1.0", rows=4)
+    with pytest.raises(LrlError, match="meanwhile"):
+        publish(two, hub.url)
+    assert list(hub.store.refs("datasets", REPO).tags) == ["v1.0.0"]
+    assert "x.txt" in hub.store.commit_at("datasets", REPO, "main").files
+    published = publish(two, hub.url)
+    assert published.commit == commits(hub)[0]
+    assert "x.txt" not in hub.store.commit_at("datasets", REPO, "v1.1.0").files
+
+
+def test_a_hub_that_keeps_something_else_is_not_tagged(
+    hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Store.commit
+
+    def loses_a_file(self: Store, kind: str, repo: str, revision: str, changes: Any, **kw: Any) -> Any:
+        changes.add.pop("notes.txt", None)
+        return commit(self, kind, repo, revision, changes, **kw)
+
+    monkeypatch.setattr(Store, "commit", loses_a_file)
+    with pytest.raises(LrlError, match=r"not what was built \(notes.txt missing\); not tagged"):
+        publish(release(tmp_path / "one"), hub.url)
+    assert hub.store.refs("datasets", REPO).tags == {}
+    monkeypatch.undo()
+    assert publish(tmp_path / "one", hub.url).uploaded == 1
+    assert list(hub.store.refs("datasets", REPO).tags) == ["v1.0.0"]
+
+
+@pytest.mark.parametrize("step", ["create", "commit", "create_tag"])
+def test_a_publisher_killed_at_any_step_is_made_good_by_running_again(
+    hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    folder = release(tmp_path / "release")
+    reached, killed = threading.Event(), threading.Event()
+
+    def stands_still(*_: object, **__: object) -> None:
+        reached.set()
+        killed.wait(60)
+        raise HubError(503, "the request was lost")
+
+    monkeypatch.setattr(Store, step, stands_still)
+    code = f"from lrl_datasets.release.publish import publish; publish({str(folder)!r}, {hub.url!r})"
+    publisher = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=client_environment(hub.url, tmp_path / "home"),
+        stderr=subprocess.DEVNULL,
+    )
+    assert reached.wait(60)
+    children = Path(f"/proc/{publisher.pid}/task/{publisher.pid}/children")
+    child = int(children.read_text().split()[0]) if children.exists() else None
+    publisher.send_signal(signal.SIGKILL)
+    publisher.wait()
+    if child is not None:
+        for _ in range(200):  # the client ends with the process that started it
+            if not _runs(child):
+                break
+            threading.Event().wait(0.05)
+        assert not _runs(child)
+    killed.set()
+    monkeypatch.undo()
+    published = publish(folder, hub.url)
+    assert len(commits(hub)) == 2
+    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": published.commit}
+    assert published.uploaded == (0 if step == "create_tag" else 6)
+    assert not published.skipped
+
+
+def _runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_xet_is_off_even_where_the_client_was_imported_with_it_on(
+    hub: local_hub.Server, tmp_path: Path
+) -> None:
+    folder = release(tmp_path / "release")
+    code = f"""
+import huggingface_hub.constants as constants
+from huggingface_hub.utils._runtime import is_xet_available
+assert is_xet_available() and not constants.HF_HUB_DISABLE_XET
+from lrl_datasets.release.publish import publish
+print(publish({str(folder)!r}, {hub.url!r}).tag)
+"""
+    assert run_client(code, hub.url, tmp_path, env={"HF_HUB_DISABLE_XET": "0"}).strip() == "v1.0.0"
+
+
+def test_what_is_not_ready_stays_on_this_computer(tmp_path: Path) -> None:
+    sample = release(tmp_path / "sample")
+    with pytest.raises(LrlError, match="SAMPLE"):
+        publish(sample, "https://hub.example.org")
+    with pytest.raises(LrlError, match="SAMPLE"):
+        publish(sample, "http://192.0.2.1:8123")
+    unchecked = release(tmp_path / "unchecked", sample=False)
+    with pytest.raises(LrlError, match="NOT LEAK-CHECKED"):
+        publish(unchecked, "https://hub.example.org")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("http://127.0.0.1:8123", True),
+        ("http://127.9.9.9", True),
+        ("http://localhost:1", True),
+        ("http://[::1]:8123", True),
+        ("http://0.0.0.0:8123", False),
+        ("http://192.0.2.1", False),
+        ("http://127.0.0.1.example.invalid", False),
+        ("http://127.0.0.1@192.0.2.1/", False),
+    ],
+)
+def test_loopback_is_what_the_host_resolves_to(endpoint: str, expected: bool) -> None:
+    assert is_loopback(endpoint) is expected
+
+
+def test_an_endpoint_must_be_an_address() -> None:
+    with pytest.raises(LrlError, match="no endpoint"):
+        is_loopback("huggingface.co")
+
+
+def damaged(folder: Path, what: str) -> None:
+    """Break a release folder in one way."""
+    path = folder / manifest.NAME
+    content = json.loads(path.read_text())
+    match what:
+        case "changed file":
+            data = bytearray((folder / "notes.txt").read_bytes())
+            data[0] ^= 1
+            (folder / "notes.txt").write_bytes(data)
+        case "missing file":
+            (folder / "notes.txt").unlink()
+        case "file too many":
+            (folder / "private.csv").write_text("worker,phone")
+        case "no manifest":
+            path.unlink()
+        case "broken manifest":
+            path.write_text("{")
+        case "odd version":
+            path.write_text(json.dumps(content | {"version": "1.0"}))
+        case "odd repository":
+            path.write_text(json.dumps(content | {"repository": "../x"}))
+        case "no leak check stated":
+            del content["suite_index"]
+            path.write_text(json.dumps(content))
+        case "sample not stated":
+            path.write_text(json.dumps(content | {"sample": "no"}))
+        case "bad card":
+            card = (folder / "README.md").read_text().replace("- sw", "- swh_Latn")
+            (folder / "README.md").write_text(card)
+            manifest.write(folder, {k: v for k, v in content.items() if k != "files"})
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("changed file", r"notes\.txt: changed since the build"),
+        ("missing file", r"notes\.txt: in the manifest, not there"),
+        ("file too many", r"private\.csv: not in the manifest"),
+        ("no manifest", r"no release folder"),
+        ("broken manifest", r"manifest\.json: not JSON"),
+        ("odd version", r"'1\.0'"),
+        ("odd repository", r"'\.\./x'"),
+        ("no leak check stated", "suite_index"),
+        ("sample not stated", "'sample'"),
+        ("bad card", r"README\.md: .*swh_Latn"),
+    ],
+)
+def test_a_folder_that_is_not_as_built_is_refused(
+    hub: local_hub.Server, tmp_path: Path, what: str, message: str
+) -> None:
+    folder = release(tmp_path / "release")
+    check_folder(folder)
+    damaged(folder, what)
+    with pytest.raises(LrlError, match=message):
+        publish(folder, hub.url)
+    assert hub.store.repositories("datasets") == []
+
+
+def test_repository_and_version_given_must_be_the_manifests(hub: local_hub.Server, tmp_path: Path) -> None:
+    folder = release(tmp_path / "release")
+    with pytest.raises(LrlError, match="repository is lrl-align/test-instruct, not lrl-align/other"):
+        publish(folder, hub.url, repo="lrl-align/other")
+    with pytest.raises(LrlError, match=r"version is 1\.0\.0, not 2\.0\.0"):
+        publish(folder, hub.url, version="2.0.0")
+    assert hub.store.repositories("datasets") == []
+
+
+def test_a_hub_with_a_token_is_written_with_it_and_the_token_is_never_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = release(tmp_path / "release")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    with running_hub(tmp_path, token="hf_secretsecret") as hub:
+        for token in (None, "hf_wrongwrong"):
+            with pytest.raises(LrlError, match="401") as refusal:
+                publish(folder, hub.url, token=token)
+            assert "hf_" not in str(refusal.value)
+        published = publish(folder, hub.url, token="hf_secretsecret", private=True)
+        with pytest.raises(LrlError, match="load_dataset fails"):
+            verify_loads(published, hub.url, expected_rows(folder))
+        verify_loads(published, hub.url, expected_rows(folder), token="hf_secretsecret")
+    out, err = capfd.readouterr()
+    assert "hf_secretsecret" not in out + err
+
+
+def test_a_hub_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    with local_hub.serve(tmp_path / "hub") as hub:
+        url = hub.url
+    with pytest.raises(LrlError) as refusal:
+        publish(release(tmp_path / "release"), url)
+    assert url in str(refusal.value)
+    assert "Traceback" not in str(refusal.value)
+
+
+def test_a_folder_in_the_way_does_not_stand_in_for_the_hub(
+    hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = publish(release(tmp_path / "build" / REPO), hub.url)
+    shutil.rmtree(tmp_path / "build" / REPO / "rejected")
+    monkeypatch.chdir(tmp_path / "build")
+    assert os.path.isdir(REPO)
+    assert verify_loads(published, hub.url, {"rejected": {"train": 1}}) == {"rejected": {"train": 1}}
