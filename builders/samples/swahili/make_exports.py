@@ -39,7 +39,7 @@ VALIDATION_COLUMNS = (
     "ASSIGNMENT:started", "ASSIGNMENT:submitted",
 )  # fmt: skip
 
-NOT_SUBMITTED = (("w13", "SKIPPED", ("p004", "p022")), ("w02", "EXPIRED", ("p076",)))
+NOT_SUBMITTED = (("w13", "SKIPPED", ("p004", "p022")), ("w02", "EXPIRED", ("p077",)))
 """Suites that were taken and given back without an answer; they stand in the export beside the 200 answers."""
 
 HELPFUL = {
