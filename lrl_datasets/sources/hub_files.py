@@ -118,7 +118,7 @@ def download(
             for name in sorted(names)
         ]
     except (OSError, ValueError, HTTPError, DatasetsError, EntryNotFoundError) as error:
-        raise LrlError(f"{repo} @ {revision}: {_plainly(error)}") from None
+        raise LrlError(f"{repo} @ {revision}: {_plainly(error, files)}") from None
     return commit, local
 
 
@@ -156,7 +156,7 @@ def _of_split(repo: str, commit: str, config: str | None, split: str) -> list[st
     return [str(url).removeprefix(prefix) for url in files[split]]
 
 
-def _plainly(error: Exception) -> str:
+def _plainly(error: Exception, asked: Sequence[str]) -> str:
     """Say what went wrong in a line, with what to do about it."""
     from datasets.exceptions import DatasetNotFoundError
     from httpx2 import HTTPError
@@ -170,7 +170,7 @@ def _plainly(error: Exception) -> str:
         ((errors.GatedRepoError,), "access to the dataset must be asked for on the Hub first"),
         ((errors.RevisionNotFoundError,), "no such revision on the Hub"),
         ((errors.RepositoryNotFoundError, DatasetNotFoundError), "no such dataset on the Hub, or no access"),
-        ((errors.RemoteEntryNotFoundError,), "no such file in the dataset"),
+        ((errors.RemoteEntryNotFoundError,), f"the dataset has no file {' or '.join(asked)}".rstrip()),
         ((errors.OfflineModeIsEnabled,), f"the Hub is switched off (HF_HUB_OFFLINE); {files}"),
         ((errors.HfHubHTTPError,), f"the Hub answers with HTTP {_status(chain)}"),
         (
