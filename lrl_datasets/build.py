@@ -10,8 +10,7 @@ import base64
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import languages, pseudonyms, schema
-from lrl_datasets.crowd import aggregation, quality
+from lrl_datasets.crowd import aggregation, join
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
 from lrl_datasets.filters.identity import Identity
-from lrl_datasets.release import card, folder, manifest
+from lrl_datasets.release import card, counts, folder, manifest
 from lrl_datasets.release.configs import divide
 from lrl_datasets.release.splits import Splits, assign, first_marks
 from lrl_datasets.sources.base import Source, SourceTables
@@ -131,8 +130,8 @@ def build(
             rows = steps[step_name](rows)
 
     progress("crowd")
-    judged = _judge(rows, read, (steps["normalise"], steps["personal_data"]), key)
-    rows = _with_helpfulness(rows, judged, read)
+    judged = join.judge(rows, read, (steps["normalise"], steps["personal_data"]), key)
+    rows = join.with_helpfulness(rows, judged, read)
     if "helpfulness" in steps:
         rows = steps["helpfulness"](rows)
     if index is not None:
@@ -159,9 +158,9 @@ def build(
         "previous": None,
         "suite_index": _suite(index, suite_index),
         "sources": {source: _inputs(tables) for source, tables in read.items()},
-        "counts": _counts(rows),
-        "judgements": _judgement_counts(judged),
-        "agreement": _alpha(judged),
+        "counts": counts.of_records(rows),
+        "judgements": counts.of_judgements(judged),
+        "agreement": aggregation.agreement(judged),
     }
     place = folder.write(
         out / builder.repository, rows, configs, content, _card_facts(builder, language, rows, content)
@@ -219,97 +218,6 @@ def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool) -> byte
     return pseudonyms.SAMPLE_KEY if public else pseudonyms.load_key(may_create=True)
 
 
-# ---- crowd ----------------------------------------------------------------------------------------------
-
-
-def _judge(
-    rows: pa.Table, read: Mapping[str, SourceTables], text_steps: Sequence[Filter], key: bytes | None
-) -> pa.Table:
-    """Decide which judgements count, source by source; the workers leave under their pseudonyms.
-
-    From here on pseudonyms alone are used, so that the posteriors can be computed from the shipped votes.
-    """
-    decided = []
-    for name, tables in read.items():
-        judgements = _as_published(tables.judgements, text_steps)
-        of_source = rows.filter(pc.equal(rows["source"], name)).select(["record", "id", "worker", "messages"])
-        answers = pa.table(
-            {
-                "record": of_source["record"],
-                "id": of_source["id"],
-                "worker": of_source["worker"],
-                "text": pa.array(
-                    [m[-1]["content"] if m else None for m in of_source["messages"].to_pylist()], pa.string()
-                ),
-            }
-        )
-        rules = {stage["question"]: _rules(stage) for stage in _judgement_stages(tables)}
-        judged = quality.decide(judgements, answers, rules)
-        workers = judged["worker"].to_pylist()
-        named = [pseudonyms.pseudonym(name, worker, key) if key and worker else None for worker in workers]
-        decided.append(add_column(judged, "worker", named, pa.string()))
-    return pa.concat_tables(decided)
-
-
-def _as_published(judgements: pa.Table, text_steps: Sequence[Filter]) -> pa.Table:
-    """Pass the shown texts through the steps that the answers passed, so that equal texts stay equal."""
-    texts = judgements["text"].to_pylist()
-    messages = [
-        None if text is None else [{"role": "user", "content": "-"}, {"role": "assistant", "content": text}]
-        for text in texts
-    ]
-    shown = pa.table({"messages": pa.array(messages, schema.MESSAGES)})
-    for step in text_steps:
-        shown = step(shown)
-    texts = [m[-1]["content"] if m else None for m in shown["messages"].to_pylist()]
-    return add_column(judgements, "text", texts, pa.string())
-
-
-def _judgement_stages(tables: SourceTables) -> list[dict[str, Any]]:
-    stages: Any = tables.facts.get("stages", [])
-    return [stage for stage in stages if stage["kind"] == "judgement"]
-
-
-def _rules(stage: Mapping[str, Any]) -> quality.Rules:
-    known = {
-        name: value for name, value in stage["rules"].items() if name in quality.Rules.__dataclass_fields__
-    }
-    return quality.Rules(**known)
-
-
-def _with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, SourceTables]) -> pa.Table:
-    """Join posterior, votes and agreement onto the candidates."""
-    posteriors: dict[str, dict[str, Any]] = {}
-    for name, tables in read.items():
-        stage = _helpfulness_stage(name, _judgement_stages(tables))
-        if stage is None:
-            continue
-        counted = judged.filter(
-            pc.and_(
-                judged["counted"],
-                pc.and_(pc.equal(judged["source"], name), pc.equal(judged["question"], stage["question"])),
-            )
-        )
-        votes = counted.select(["answer_id", "worker", "label"])
-        posterior = aggregation.aggregate(votes, stage["rules"]["aggregation"], stage["labels"]["positive"])
-        posteriors.update({row["answer_id"]: row for row in posterior.to_pylist()})
-    found = [posteriors.get(identity, {}) for identity in rows["id"].to_pylist()]
-    rows = add_column(rows, "helpfulness", [row.get("helpfulness") for row in found], pa.float64())
-    rows = add_column(rows, "helpfulness_kind", ["votes" if row else None for row in found], pa.string())
-    rows = add_column(rows, "n_votes", [row.get("n_votes") for row in found], pa.int32())
-    return add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
-
-
-def _helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
-    named = [stage for stage in stages if stage["question"] == "helpful"] or stages
-    if len({stage["question"] for stage in named}) > 1:
-        questions = ", ".join(stage["question"] for stage in named)
-        raise LrlError(
-            f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?"
-        )
-    return named[0] if named else None
-
-
 # ---- release --------------------------------------------------------------------------------------------
 
 
@@ -319,54 +227,6 @@ def _complete(rows: pa.Table) -> pa.Table:
         if name not in rows.column_names:
             rows = add_column(rows, name, pa.nulls(rows.num_rows, kind), kind)
     return rows
-
-
-def _counts(rows: pa.Table) -> dict[str, Any]:
-    marks = first_marks(rows, schema.FILTER_ORDER)
-    reasons, filters = marks["reason"].to_pylist(), marks["filter"].to_pylist()
-    by_source: dict[str, Counter[str]] = {}
-    for source, split, reason in zip(
-        rows["source"].to_pylist(), rows["split"].to_pylist(), reasons, strict=True
-    ):
-        by_source.setdefault(source, Counter())[reason or split] += 1
-    rejected = [(step, reason) for step, reason in zip(filters, reasons, strict=True) if reason is not None]
-    funnel = Counter(rejected)
-    return {
-        "records": rows.num_rows,
-        "published": rows.num_rows - len(rejected),
-        "rejected": len(rejected),
-        "withdrawn": 0,
-        "funnel": [
-            {"filter": step, "reason": reason, "rows": funnel[step, reason]}
-            for step in schema.FILTER_ORDER
-            for reason in schema.REASONS
-            if (step, reason) in funnel
-        ],
-        "by_source": {source: dict(sorted(counter.items())) for source, counter in by_source.items()},
-        "masked": dict(
-            sorted(Counter(kind for kinds in rows["masked"].to_pylist() for kind in kinds or ()).items())
-        ),
-    }
-
-
-def _judgement_counts(judged: pa.Table) -> dict[str, Any]:
-    reasons = Counter(reason for reason in judged["reason"].to_pylist() if reason is not None)
-    return {
-        "judgements": judged.num_rows,
-        "counted": judged.num_rows - sum(reasons.values()),
-        "not_counted": sum(reasons.values()),
-        "withdrawn": 0,
-        "reasons": {name: reasons[name] for name in schema.JUDGEMENT_REASONS if reasons[name]},
-        "workers": len(set(judged["worker"].to_pylist()) - {None}),
-    }
-
-
-def _alpha(judged: pa.Table) -> dict[str, float | None]:
-    counted = judged.filter(judged["counted"])
-    questions = sorted(set(counted["question"].to_pylist()))
-    return {
-        q: aggregation.krippendorff_alpha(counted.filter(pc.equal(counted["question"], q))) for q in questions
-    }
 
 
 def _inputs(tables: SourceTables) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lrl_datasets.errors import LrlError
 
@@ -84,6 +85,15 @@ def aggregate(votes: pa.Table, method: str, positive: Collection[str]) -> pa.Tab
         },
         schema=POSTERIOR,
     )
+
+
+def agreement(judged: pa.Table) -> dict[str, float | None]:
+    """Return Krippendorff's alpha of each question over the counted judgements."""
+    counted = judged.filter(judged["counted"])
+    questions = sorted(set(counted["question"].to_pylist()))
+    return {
+        name: krippendorff_alpha(counted.filter(pc.equal(counted["question"], name))) for name in questions
+    }
 
 
 def krippendorff_alpha(votes: pa.Table) -> float | None:

@@ -1,0 +1,108 @@
+"""Joins judgements to the answers they judge, and what they say together to the candidates.
+
+Takes every source's tables and the normalised, masked rows; the rules of each question stand in the source's
+facts, as its `campaign.toml` has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lrl_datasets import schema
+from lrl_datasets.crowd import aggregation, quality
+from lrl_datasets.errors import LrlError
+from lrl_datasets.filters.base import Filter, add_column
+from lrl_datasets.pseudonyms import pseudonym
+from lrl_datasets.sources.base import SourceTables
+
+
+def judge(
+    rows: pa.Table, read: Mapping[str, SourceTables], text_steps: Sequence[Filter], key: bytes | None
+) -> pa.Table:
+    """Decide which judgements count, source by source; the workers leave under their pseudonyms.
+
+    From here on pseudonyms alone are used, so that the posteriors can be computed from the shipped votes.
+    """
+    decided = []
+    for name, tables in read.items():
+        judgements = _as_published(tables.judgements, text_steps)
+        of_source = rows.filter(pc.equal(rows["source"], name)).select(["record", "id", "worker", "messages"])
+        answers = pa.table(
+            {
+                "record": of_source["record"],
+                "id": of_source["id"],
+                "worker": of_source["worker"],
+                "text": pa.array(
+                    [m[-1]["content"] if m else None for m in of_source["messages"].to_pylist()], pa.string()
+                ),
+            }
+        )
+        rules = {stage["question"]: _rules(stage) for stage in _judgement_stages(tables)}
+        judged = quality.decide(judgements, answers, rules)
+        workers = judged["worker"].to_pylist()
+        named = [pseudonym(name, worker, key) if key and worker else None for worker in workers]
+        decided.append(add_column(judged, "worker", named, pa.string()))
+    return pa.concat_tables(decided)
+
+
+def with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, SourceTables]) -> pa.Table:
+    """Join posterior, votes and agreement onto the candidates."""
+    posteriors: dict[str, dict[str, Any]] = {}
+    for name, tables in read.items():
+        stage = _helpfulness_stage(name, _judgement_stages(tables))
+        if stage is None:
+            continue
+        counted = judged.filter(
+            pc.and_(
+                judged["counted"],
+                pc.and_(pc.equal(judged["source"], name), pc.equal(judged["question"], stage["question"])),
+            )
+        )
+        votes = counted.select(["answer_id", "worker", "label"])
+        posterior = aggregation.aggregate(votes, stage["rules"]["aggregation"], stage["labels"]["positive"])
+        posteriors.update({row["answer_id"]: row for row in posterior.to_pylist()})
+    found = [posteriors.get(identity, {}) for identity in rows["id"].to_pylist()]
+    rows = add_column(rows, "helpfulness", [row.get("helpfulness") for row in found], pa.float64())
+    rows = add_column(rows, "helpfulness_kind", ["votes" if row else None for row in found], pa.string())
+    rows = add_column(rows, "n_votes", [row.get("n_votes") for row in found], pa.int32())
+    return add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
+
+
+def _as_published(judgements: pa.Table, text_steps: Sequence[Filter]) -> pa.Table:
+    """Pass the shown texts through the steps that the answers passed, so that equal texts stay equal."""
+    texts = judgements["text"].to_pylist()
+    messages = [
+        None if text is None else [{"role": "user", "content": "-"}, {"role": "assistant", "content": text}]
+        for text in texts
+    ]
+    shown = pa.table({"messages": pa.array(messages, schema.MESSAGES)})
+    for step in text_steps:
+        shown = step(shown)
+    texts = [m[-1]["content"] if m else None for m in shown["messages"].to_pylist()]
+    return add_column(judgements, "text", texts, pa.string())
+
+
+def _judgement_stages(tables: SourceTables) -> list[dict[str, Any]]:
+    stages: Any = tables.facts.get("stages", [])
+    return [stage for stage in stages if stage["kind"] == "judgement"]
+
+
+def _rules(stage: Mapping[str, Any]) -> quality.Rules:
+    known = {
+        name: value for name, value in stage["rules"].items() if name in quality.Rules.__dataclass_fields__
+    }
+    return quality.Rules(**known)
+
+
+def _helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    named = [stage for stage in stages if stage["question"] == "helpful"] or stages
+    if len({stage["question"] for stage in named}) > 1:
+        questions = ", ".join(stage["question"] for stage in named)
+        raise LrlError(
+            f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?"
+        )
+    return named[0] if named else None
