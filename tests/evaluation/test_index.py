@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets
+import pytest
+
+from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.index import build_index, items_of
+from lrl_datasets.evaluation.tasks import IndexRule, read_suites
+from lrl_datasets.filters.contamination import SuiteIndex, text_keys
+
+from . import suite
+
+BUILD = """
+from pathlib import Path
+from lrl_datasets.evaluation.index import build_index
+build_index().save(Path({path!r}))
+"""
+
+
+@pytest.fixture(scope="module")
+def index_file(client: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("index") / "index.json"
+    client(BUILD.format(path=str(path)))
+    return path
+
+
+def test_every_item_of_the_scored_splits_is_in(index_file: Path) -> None:
+    index = SuiteIndex.load(index_file)
+    assert set(index.tasks) == {"sw_xnli", "sw_xcopa", "sw_xstory_cloze"}  # not our own held-out split
+    # One row in each split that is not scored, the others in the one that is.
+    assert index.tasks["sw_xnli"].items == 1 + (len(suite.XNLI) - 1)  # validation, test; not train
+    assert index.tasks["sw_xcopa"].items == len(suite.XCOPA)
+    assert index.tasks["sw_xstory_cloze"].items == len(suite.STORY)
+    for premise, hypothesis, _ in suite.XNLI:
+        for text in (premise, hypothesis):
+            assert text_keys(text) <= set(index.texts["sw_xnli"])
+    for row in suite.STORY:
+        assert text_keys(" ".join(row[1:5])) <= set(index.texts["sw_xstory_cloze"])
+
+
+def test_originals_are_spelled_as_training_rows_spell_them(index_file: Path) -> None:
+    index = SuiteIndex.load(index_file)
+    assert index.lineage["sw_xcopa"] == ["copa:0", "copa:test/1", "copa:test/2"]
+    assert index.lineage["sw_xstory_cloze"] == ["story_cloze:a1", "story_cloze:a2", "story_cloze:a3"]
+    assert index.lineage["sw_xnli"] == ["xnli:test/0", "xnli:test/1", "xnli:test/2", "xnli:validation/0"]
+
+
+def test_no_text_is_in_it_and_it_names_its_commits(index_file: Path) -> None:
+    text = index_file.read_text("utf-8")
+    for row in [*suite.XNLI, *suite.XCOPA, *suite.STORY]:
+        for cell in row:
+            assert not (isinstance(cell, str) and " " in cell and cell in text)
+    for name, facts in json.loads(text)["tasks"].items():
+        assert facts["dataset"] == read_suites().tasks[name].dataset_path
+        assert len(facts["revision"]) == 40
+
+
+def test_the_same_hub_gives_the_same_bytes(
+    index_file: Path, client: Callable[[str], str], tmp_path: Path
+) -> None:
+    client(BUILD.format(path=str(tmp_path / "again.json")))
+    assert (tmp_path / "again.json").read_bytes() == index_file.read_bytes()
+
+
+def test_templates_by_hand() -> None:
+    rule = IndexRule(
+        splits=["validation", "test"],
+        texts=["{a} {b}", "{b}"],
+        lineage={"validation": "o:{n}", "test": "o:{split}/{row}"},
+    )
+    rows = datasets.Dataset.from_list([{"a": "x", "b": "y", "n": 7}, {"a": "u", "b": "v", "n": 8}])
+    (first, second) = items_of(rows, "t", rule, "validation")
+    assert (first.task, first.texts, first.lineage) == ("t", ("x y", "y"), ("o:7",))
+    assert second.lineage == ("o:8",)
+    assert [item.lineage for item in items_of(rows, "t", rule, "test")] == [("o:test/0",), ("o:test/1",)]
+
+
+def test_what_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(LrlError, match="there is no suite sw_suit; ours are sw_suite, sw_suite_stock"):
+        build_index(["sw_suit"])
+    with pytest.raises(LrlError, match="no task of it says what is to be indexed"):
+        build_index(["sw_suite_stock"])
+    (tmp_path / "cambridgeltl/xcopa").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LrlError, match="shadows the dataset cambridgeltl/xcopa"):
+        build_index(["sw_suite"])
