@@ -139,7 +139,7 @@ def _arguments(how: Optimisation, plan: Plan, output: Path) -> Any:
         gradient_accumulation_steps=how.gradient_accumulation,
         max_steps=plan.steps,
         bf16=plan.precision == "bf16",
-        gradient_checkpointing=how.gradient_checkpointing,
+        activation_checkpointing=how.gradient_checkpointing,
         seed=how.seed,
         data_seed=how.seed,
         full_determinism=how.deterministic,
