@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.languages import Detector as Facts
-from lrl_datasets.languages import HubModel, Language
+from lrl_datasets.languages import DetectorName, HubModel, Language
 
 UNDETERMINED = "und"
 """Label of a text in which the detector finds nothing to go by."""
@@ -62,6 +62,16 @@ def detector(language: Language, facts: Facts) -> Detector:
     if facts.detector == "fasttext":
         return _FastText(_Codes(labels), facts.model)
     return _Langdetect(_Codes(labels))
+
+
+def known_labels() -> dict[DetectorName, frozenset[str]]:
+    """Return the labels of each embedded detector, as the detector spells them."""
+    of_fasttext = load_fasttext(embedded_model()).predict("a", k=1000, threshold=-1.0)[0]
+    return {
+        "py3langid": frozenset(_py3langid().labels),
+        "fasttext": frozenset(label.removeprefix("__label__") for label in of_fasttext),
+        "langdetect": frozenset(_langdetect().get_lang_list()),
+    }
 
 
 def own(labels: Mapping[str, str], code: str) -> list[str]:
