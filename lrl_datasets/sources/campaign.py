@@ -165,7 +165,10 @@ def _read_pools(stage: AnswerStage | JudgementStage, folder: Path) -> list[Expor
         if PurePosixPath(pool).is_absolute() or ".." in PurePosixPath(pool).parts or "\\" in pool:
             raise LrlError(f"{folder / campaign_toml.FILE}: pool {pool!r} is not a path within the folder")
         if any(sign in pool for sign in "*?["):
-            found = sorted(path for path in folder.glob(pool) if path.is_file())
+            try:
+                found = sorted(path for path in folder.glob(pool) if path.is_file())
+            except ValueError as error:  # "a**b"
+                raise LrlError(f"{folder / campaign_toml.FILE}: pool {pool!r}: {error}") from None
             if not found:
                 raise LrlError(f"{folder / campaign_toml.FILE}: no file matches pool {pool!r}")
         else:

@@ -100,6 +100,9 @@ def _cut(data: bytes, delimiter: bytes) -> Iterator[_Cut]:
 
 def _scan(data: bytes, start: int, delimiter: bytes) -> tuple[list[bytes], int, str | None]:
     """Take one record from `start`: its cells, where the next record begins, what is wrong with it."""
+    line_end = _line_end(data, start)
+    if data.find(b'"', start, line_end) < 0:
+        return data[start:line_end].rstrip(b"\r\n").split(delimiter), line_end, None
     cells: list[bytes] = []
     at = start
     while True:

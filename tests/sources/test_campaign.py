@@ -163,6 +163,16 @@ def test_several_stages_globs_and_facts(tmp_path: Path) -> None:
             'pools = ["gone*.tsv"]',
             "campaign.toml: no file matches pool 'gone*.tsv'",
         ),
+        (
+            'pools = ["answers.tsv"]',
+            'pools = ["a**b.tsv"]',
+            "campaign.toml: pool 'a**b.tsv': Invalid pattern",
+        ),
+        (
+            'pools = ["answers.tsv"]',
+            'pools = "answers.tsv"',
+            "campaign.toml: stage 1: pools: Input should be a",
+        ),
         ('pools = ["answers.tsv"]', 'pools = ["../a.tsv"]', "campaign.toml: pool '../a.tsv' is not a path"),
         (
             '"INPUT:context"',

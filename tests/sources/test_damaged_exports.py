@@ -171,3 +171,21 @@ def test_a_dropped_column(column: str) -> None:
         assert str(error.value).startswith("answers.tsv: ") and column.split(":", maxsplit=1)[0] in str(
             error.value
         )
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([*parts(ANSWERS), *parts(VOTES), *b'\t"\n\r\0\xff', b"\xef\xbb\xbf"]), max_size=12
+    )
+)
+def test_any_bytes_are_read_or_refused_in_words(pieces: list[bytes | int]) -> None:
+    data = b"".join(piece if isinstance(piece, bytes) else bytes([piece]) for piece in pieces)
+    try:
+        tables = read(data, b"".join(parts(VOTES)))
+    except LrlError as error:
+        assert str(error).startswith("answers.tsv: ")
+    else:
+        assert (
+            tables.candidates.num_rows == {file.name: file.records for file in tables.inputs}["answers.tsv"]
+        )
