@@ -204,7 +204,8 @@ def _language_id(facts: _Facts) -> str:
 """.replace("CODE", facts.code)
     if "py3langid" in facts.detectors:
         leading = '[language_id.leading]\ndetector = "py3langid"\nthreshold = 0.0\nneighbours = []\n'
-        others = [name for name in ("fasttext", "langdetect") if name in facts.detectors]
+        # Even where fastText does not know the language, it can agree that a short text is English.
+        others = ["fasttext", *(name for name in ("langdetect",) if name in facts.detectors)]
     elif "fasttext" in facts.detectors:
         leading = '[language_id.leading]\ndetector = "fasttext"\nthreshold = 0.0\n'
         others = [name for name in ("langdetect",) if name in facts.detectors]

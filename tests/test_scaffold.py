@@ -78,8 +78,10 @@ def test_hausa_facts_and_their_use(checkout: Path) -> None:
     texts = [
         "Gwamnatin tarayya ta ce za a bude makarantu a dukan jihohin kasar a watan gobe.",
         "The federal government says that schools will open in every state next month.",
+        "Menene babban birnin Najeriya?",
+        "What is the capital of Nigeria?",  # fastText knows no Hausa, but agrees that this is English
     ]
-    assert [judgement.accepted for judgement in judge(texts, hausa)] == [True, False]
+    assert [judgement.accepted for judgement in judge(texts, hausa)] == [True, False, True, False]
 
 
 @pytest.mark.parametrize(

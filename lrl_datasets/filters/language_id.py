@@ -92,7 +92,8 @@ def judge(
        threshold, or with less and an opinion that may confirm names it too, with at least its own.
     2. A shorter text passes unless the leading detector and an opinion that may condemn short texts agree
        that it is not in the language: the leading one names another language and is at least as sure of it as
-       the threshold asks it to be of this one, or the opinion names the same language.
+       the threshold asks it to be of this one, or the opinion names the same language. (Of an opinion that
+       does not know this language only the latter means something.)
     3. A text in which the leading detector finds nothing to go by (a number, a sign) passes if it is short.
 
     Parameters
@@ -137,7 +138,8 @@ def _decide(
         for opinion, verdict in opinions:
             if not opinion.condemns_short or leading.label in nothing or verdict.label in nothing:
                 continue
-            if leading.score >= rule.leading.threshold or verdict.label == leading.label:
+            knows = language.code in language.labels(opinion).values()
+            if verdict.label == leading.label or (knows and leading.score >= rule.leading.threshold):
                 return False, f"{said}, {opinion.detector}: {verdict.label}"
         return True, f"{said}; short"
     if leading.label != language.code:

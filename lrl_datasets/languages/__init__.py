@@ -303,12 +303,12 @@ class Language(_Facts):
     def _consistent(self) -> Language:
         if self.code.partition("_")[0] != self.codes.iso639_3:
             raise ValueError(f"code {self.code} and codes.iso639_3 {self.codes.iso639_3} name two languages")
-        for detector in (self.language_id.leading, *self.language_id.opinions):
-            if self.code not in self.labels(detector).values() and detector is self.language_id.leading:
-                raise ValueError(
-                    f"language_id.leading: {detector.detector} has no label for {self.code}: give "
-                    f"codes.{detector.detector} or language_id.leading.labels"
-                )
+        leading = self.language_id.leading
+        if self.code not in self.labels(leading).values():
+            raise ValueError(
+                f"language_id.leading: {leading.detector} has no label for {self.code}: give "
+                f"codes.{leading.detector} or language_id.leading.labels"
+            )
         return self
 
     def labels(self, detector: Detector) -> dict[str, str]:
