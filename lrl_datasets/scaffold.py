@@ -228,7 +228,7 @@ labels = {{ {facts.code} = {_quoted(facts.code)} }}
         + ("condemns_short = true\n" if name == "fasttext" else "")
         for name in others
     )
-    return f"{measure}min_words = 8\n\n{leading}{opinions}"
+    return f"{measure}min_words = 8\nleast_words = 4\n\n{leading}{opinions}"
 
 
 def _lines(values: dict[str, str]) -> str:

@@ -85,8 +85,7 @@ def prepare(text: str) -> str:
     A text whose letters are mostly capitals is lowercased, since no detector has learnt such text.
     """
     text = _LEFT_OUT.sub(" ", text)
-    capitals = sum(map(str.isupper, text))
-    if capitals * 2 > sum(map(str.isalpha, text)):
+    if sum(map(str.isupper, text)) * 2 > sum(map(str.isalpha, text)):
         text = text.lower()
     return " ".join(text.split())
 

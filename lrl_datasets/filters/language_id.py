@@ -17,7 +17,7 @@ import pyarrow as pa
 from lrl_datasets import languages
 from lrl_datasets.filters.base import add_column, add_mark, prompts_and_answers
 from lrl_datasets.filters.detectors import UNDETERMINED, Verdict, detector, prepare
-from lrl_datasets.filters.words import count_words
+from lrl_datasets.filters.words import count_words, sentences, words
 from lrl_datasets.schema import LID
 
 
@@ -94,7 +94,10 @@ def judge(
        that it is not in the language: the leading one names another language and is at least as sure of it as
        the threshold asks it to be of this one, or the opinion names the same language. (Of an opinion that
        does not know this language only the latter means something.)
-    3. A text in which the leading detector finds nothing to go by (a number, a sign) passes if it is short.
+    3. A text of fewer than `least_words` words passes: it is too short to tell.
+
+    Names are no words here: inside a sentence, words with a capital are not counted, so that "Jibu ni Louis
+    Bonaparte" is too short to tell and not French. Links and masked data are not looked at.
 
     Parameters
     ----------
@@ -115,10 +118,25 @@ def judge(
     judged = {}
     for at, text in enumerate(distinct):
         verdicts = [(opinion, given[at]) for opinion, given in opinions]
-        accepted, why = _decide(known, count_words(text), leading[at], verdicts)
+        accepted, why = _decide(known, count_without_names(prepared[at]), leading[at], verdicts)
         names = [(rule.leading.detector, leading[at]), *((o.detector, verdict) for o, verdict in verdicts)]
         judged[text] = Judgement(accepted, why, [(str(name), verdict) for name, verdict in names])
     return [judged[text] for text in texts]
+
+
+def count_without_names(text: str) -> int:
+    """Count the words that tell a language: all but those with a capital inside a sentence.
+
+    Where more than two thirds of 8 words and more have a capital, that is a headline and all count.
+
+    >>> count_without_names("Jibu ni Louis Bonaparte.")
+    2
+    """
+    tokens = [(token, at > 0) for part in sentences(text) for at, token in enumerate(words(part))]
+    capitalised = [inside for token, inside in tokens if next(filter(str.isalpha, token), "").isupper()]
+    if len(tokens) >= 8 and len(capitalised) > len(tokens) * 2 / 3:
+        return len(tokens)
+    return count_words(text) - sum(capitalised)
 
 
 def _decides(opinion: languages.Opinion) -> bool:
@@ -127,13 +145,15 @@ def _decides(opinion: languages.Opinion) -> bool:
 
 def _decide(
     language: languages.Language,
-    words: int,
+    length: int,
     leading: Verdict,
     opinions: Sequence[tuple[languages.Opinion, Verdict]],
 ) -> tuple[bool, str]:
     rule = language.language_id
-    said = f"{words} words; {rule.leading.detector}: {leading.label} {leading.score:g}"
-    if words < rule.min_words:
+    said = f"{length} words; {rule.leading.detector}: {leading.label} {leading.score:g}"
+    if length < rule.least_words:
+        return True, f"{said}; too short to tell"
+    if length < rule.min_words:
         nothing = (language.code, UNDETERMINED)
         for opinion, verdict in opinions:
             if not opinion.condemns_short or leading.label in nothing or verdict.label in nothing:

@@ -200,7 +200,9 @@ class LanguageIdFacts(_Facts):
     leading: LeadingDetector
     opinions: tuple[Opinion, ...] = ()
     min_words: Annotated[int, Field(ge=1)] = 8
-    """Texts with fewer words are short: no detector condemns them alone."""
+    """Texts with fewer words are short: no detector condemns them alone. Names are not counted."""
+    least_words: Annotated[int, Field(ge=1)] = 4
+    """Texts with fewer words are too short to tell, and pass. Names are not counted."""
 
 
 class Phrasing(_Facts):

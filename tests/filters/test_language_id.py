@@ -51,9 +51,25 @@ def test_short_texts() -> None:
         ("Je, mji mkuu ni upi?", "Dodoma"),  # a name alone is no language
         ("Ni ngapi?", "42"),
         ("Nani alishinda?", "Barack Obama na Joe Biden"),
+        ("Nani alikuwa wa kwanza?", "Jibu ni: Louis-Napoléon Bonaparte."),
         (SWAHILI, "I do not know the answer"),
         ("What is the capital city of Kenya?", SWAHILI),
-    ) == [None, None, None, "wrong_language_answer", "wrong_language_prompt"]
+    ) == [None, None, None, None, "wrong_language_answer", "wrong_language_prompt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Jibu ni Louis Bonaparte.", 2),
+        ("Dodoma", 1),  # the first word of a sentence has a capital anyway
+        ("Alizaliwa Moshi. Sasa anaishi Nairobi na Asha.", 4),
+        ("The Federal Government Says Schools Will Open Next Month", 9),  # a headline
+        ("habari za asubuhi", 3),
+        ("ልጆቹ ኳስ ተጫወቱ።", 3),
+    ],
+)
+def test_names_are_not_counted(text: str, words: int) -> None:
+    assert language_id.count_without_names(text) == words
 
 
 def test_a_prompt_that_says_it_is_in_another_language_is_not_held_against_the_row() -> None:
@@ -95,6 +111,8 @@ def test_every_detector_is_kept_on_the_row() -> None:
         (7, ("eng_Latn", 0.01), ("eng_Latn", 0.2), False),  # the same language
         (7, ("kin_Latn", 0.9), ("und", 0.0), True),
         (7, ("und", 0.0), ("eng_Latn", 0.2), True),
+        (4, ("eng_Latn", 0.9), ("eng_Latn", 0.9), False),
+        (3, ("eng_Latn", 0.9), ("eng_Latn", 0.9), True),  # too short to tell
         (8, ("und", 0.0), ("und", 0.0), False),
     ],
 )
