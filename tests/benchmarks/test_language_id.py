@@ -1,0 +1,69 @@
+"""The benchmark on a folder small enough to count by hand, and its goals on real sentences."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "language_id.py"
+
+
+def run(directory: Path, out: Path, *options: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(directory), "--json", str(out), *options],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "recall" in done.stdout and "texts a second" in done.stdout
+    figures: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+    return figures
+
+
+def test_by_hand(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    swahili = [
+        "Serikali ya Tanzania imesema kwamba shule zote zitafunguliwa mwezi ujao.",
+        "Kwa mujibu wa sheria za nchi, kila mwananchi ana haki ya kupata elimu na huduma za afya.",
+        "Habari za asubuhi?",
+        "The weather in the mountains changes quickly at this time of the year.",  # labelled wrongly
+    ]
+    english = ["The children played football in the field until the sun went down."] * 2
+    for code, texts in (("swh_Latn", swahili), ("eng_Latn", english)):
+        (folder / code).mkdir(parents=True)
+        rows = "".join(f"{n}\tnews\t{text}\n" for n, text in enumerate(texts))
+        (folder / code / "dev.tsv").write_text("index_id\tcategory\ttext\n" + rows, encoding="utf-8")
+    figures = run(folder, tmp_path / "out.json")
+    assert list(figures) == ["rule", "py3langid label", "fasttext label", "langdetect label"]
+    rule = figures["rule"]
+    assert (rule["recall"]["texts"], rule["recall"]["share"]) == (4, 0.75)
+    # Wilson's interval for 3 of 4 at 95 %, worked out on paper.
+    assert rule["recall"]["low"] == pytest.approx(0.3006, abs=1e-4)
+    assert rule["recall"]["high"] == pytest.approx(0.9544, abs=1e-4)
+    assert (rule["recall_under_8_words"]["texts"], rule["recall_from_8_words"]["texts"]) == (1, 3)
+    assert rule["let_through"] == {"eng_Latn": {"texts": 2, "kept": 0, "share": 0}}
+
+
+def test_a_folder_without_sentences(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode and "no labelled sentences" in done.stderr
+
+
+@pytest.mark.data
+def test_swahili_against_56_languages(data_dir: Path, tmp_path: Path) -> None:
+    rule = run(data_dir / "sib200", tmp_path / "sib.json", "--rule-only")["rule"]
+    assert rule["recall_from_8_words"]["share"] >= 0.99
+    assert rule["let_through_pooled"]["share"] <= 0.01
+    assert next(iter(rule["let_through"].values()))["share"] <= 0.10  # Kamba
+
+
+@pytest.mark.data
+def test_swahili_questions(data_dir: Path, tmp_path: Path) -> None:
+    rule = run(data_dir / "afriqa", tmp_path / "afriqa.json", "--rule-only")["rule"]
+    assert rule["recall"]["share"] >= 0.97
