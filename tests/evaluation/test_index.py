@@ -14,6 +14,8 @@ from lrl_datasets.filters.contamination import SuiteIndex, text_keys
 
 from . import suite
 
+pytestmark = pytest.mark.xdist_group("suite")  # one Hub and one cache for all of them
+
 BUILD = """
 from pathlib import Path
 from lrl_datasets.evaluation.index import build_index

@@ -16,6 +16,8 @@ from lrl_datasets.local_hub import put
 from ..hub import run_client, running_hub
 from . import suite
 
+pytestmark = pytest.mark.xdist_group("suite")  # one Hub and one cache for all of them
+
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 

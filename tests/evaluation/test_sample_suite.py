@@ -13,6 +13,9 @@ from ..conftest import ROOT
 from . import suite
 
 
+pytestmark = pytest.mark.xdist_group("suite")  # one Hub and one cache for all of them
+
+
 def test_rows_come_back_in_the_real_columns_configs_and_splits(client: Callable[[str], str]) -> None:
     told = client(
         """

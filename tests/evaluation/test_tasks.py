@@ -16,6 +16,8 @@ from lrl_datasets.evaluation.tasks import read_suites, refuse_shadowed, tasks_di
 
 from . import suite
 
+pytestmark = pytest.mark.xdist_group("suite")  # one Hub and one cache for all of them
+
 SUITES = read_suites()
 
 RENDER = """

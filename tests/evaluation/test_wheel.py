@@ -20,6 +20,8 @@ from lrl_datasets.local_hub import Server
 from ..conftest import ROOT
 from ..hub import client_environment
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 HERE = Path(sysconfig.get_path("purelib"))
 FOLDERS = ("lrl_datasets", "builders", "eval_tasks", "cards", "recipes")
 FILES = ("setup.py", "pyproject.toml", "README.md", "LICENSE")
