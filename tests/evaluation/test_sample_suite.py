@@ -12,7 +12,6 @@ from lrl_datasets.evaluation.sample_suite import serve_sample
 from ..conftest import ROOT
 from . import suite
 
-
 pytestmark = pytest.mark.xdist_group("suite")  # one Hub and one cache for all of them
 
 
