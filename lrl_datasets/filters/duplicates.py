@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from lrl_datasets.filters.base import add_column, prompts_and_answers
 from lrl_datasets.filters.normalise import match_key
+from lrl_datasets.filters.union_find import UnionFind
 
 BANDS, ROWS = 20, 5
 """A pair with Jaccard .8 meets in no band with probability (1 - .8⁵)²⁰ = 0.04 %, one with .3 in 95 %."""
@@ -52,7 +53,7 @@ class Duplicates:
                 key = f"{key}\n{match_key(prompt)}"  # a key has no line break: a short text meets no long one
             texts.setdefault(key, []).append(identity)
 
-        clusters = _Clusters(ids)
+        clusters = UnionFind(ids)
         for rows in texts.values():
             for other in rows[1:]:
                 clusters.join(rows[0], other)
@@ -88,22 +89,3 @@ def _shingles(key: str, size: int) -> frozenset[str]:
 
 def _hash(shingle: str) -> int:
     return int.from_bytes(blake2b(shingle.encode(), digest_size=4).digest(), "little")
-
-
-class _Clusters:
-    """Union-find whose sets are named by their smallest member."""
-
-    def __init__(self, members: Iterable[str]) -> None:
-        self._parent = {member: member for member in members}
-
-    def of(self, member: str) -> str:
-        root = member
-        while self._parent[root] != root:
-            root = self._parent[root]
-        while self._parent[member] != root:
-            self._parent[member], member = root, self._parent[member]
-        return root
-
-    def join(self, one: str, other: str) -> None:
-        smallest, largest = sorted((self.of(one), self.of(other)))
-        self._parent[largest] = smallest

@@ -19,6 +19,7 @@ import pyarrow as pa
 from lrl_datasets import schema
 from lrl_datasets.filters.base import add_column, add_mark
 from lrl_datasets.filters.normalise import match_key
+from lrl_datasets.filters.union_find import UnionFind
 
 Row = dict[str, object]
 
@@ -107,32 +108,17 @@ def groups(table: pa.Table) -> list[str]:
         prompt = prompt_key(row["messages"])
         if prompt:
             links["prompt", prompt].append(row["id"])
-    smallest = closure(links.values(), table["id"].to_pylist())
-    return [smallest[identity] for identity in table["id"].to_pylist()]
+    ids = table["id"].to_pylist()
+    sets = UnionFind(ids)
+    for linked in links.values():
+        for other in linked[1:]:
+            sets.join(linked[0], other)
+    return [sets.of(identity) for identity in ids]
 
 
 def prompt_key(messages: list[dict[str, str]] | None) -> str:
     """Return what comes before the last answer, normalised for comparison; empty for an unreadable row."""
     return match_key("\n".join(turn["content"] or "" for turn in messages[:-1])) if messages else ""
-
-
-def closure(linked: Iterable[list[str]], everyone: Iterable[str]) -> dict[str, str]:
-    """Union-find: map every id to the smallest id it is linked to, directly or through others."""
-    parent = {identity: identity for identity in everyone}
-
-    def root(identity: str) -> str:
-        while parent[identity] != identity:
-            parent[identity] = parent[parent[identity]]
-            identity = parent[identity]
-        return identity
-
-    for ids in linked:
-        first = root(ids[0])
-        for other in ids[1:]:
-            second = root(other)
-            first, second = min(first, second), max(first, second)
-            parent[second] = first
-    return {identity: root(identity) for identity in parent}
 
 
 def first_marks(table: pa.Table, order: Iterable[str]) -> pa.Table:

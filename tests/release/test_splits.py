@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lrl_datasets import schema
-from lrl_datasets.release.splits import Splits, assign, closure, first_marks
+from lrl_datasets.release.splits import Splits, assign, first_marks
 
 SALT = Splits(salt="test salt", validation=0.25, test=0.25)
 
@@ -105,15 +103,3 @@ def test_shares_are_checked_and_kept() -> None:
     # 4,000 draws: three standard deviations are 0.019 and 0.014.
     assert abs(drawn.count("test") / 4000 - 0.2) < 0.019
     assert abs(drawn.count("validation") / 4000 - 0.1) < 0.0143
-
-
-@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=4), max_size=8))
-def test_closure_is_the_transitive_one(links: list[list[str]]) -> None:
-    found = closure(links, "abcdefgh")
-    reachable = {x: {x} for x in "abcdefgh"}
-    for _ in range(8):  # the slow truth: grow until nothing changes
-        for link in links:
-            merged = set().union(*(reachable[x] for x in link))
-            for x in merged:
-                reachable[x] |= merged
-    assert found == {x: min(reachable[x]) for x in "abcdefgh"}
