@@ -3,8 +3,8 @@
 Takes `messages` and `lineage`, gives marks. The suite is known by its index alone: hashes of its texts and
 the ids of its originals, made by `lrl tasks index` with `SuiteIndex.build`; no evaluation text is in it. Both
 sides go through the same `text_keys`, so a suite text is found whole, as a line, as a sentence, after a label
-("Swali: …") or in quotation marks. Exact only, up to case, punctuation and spacing. About 10,000 short rows a
-second.
+("Swali: …") or in quotation marks. Exact only, up to case, punctuation and spacing. About 4,000
+rows of 40 words a second, one process.
 """
 
 from __future__ import annotations

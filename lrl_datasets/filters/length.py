@@ -1,6 +1,6 @@
 """Too few or too many words in prompt or answer.
 
-Takes `messages`, gives marks. About 200,000 short rows a second.
+Takes `messages`, gives marks. About 40,000 rows of 40 words a second, one process.
 """
 
 from __future__ import annotations

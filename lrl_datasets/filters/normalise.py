@@ -1,7 +1,7 @@
 """The form in which texts are published, and the key by which they are compared.
 
 Takes `messages`, gives them normalised and marks `empty` where prompt or answer has nothing left. One pass
-over the characters: about 20,000 short rows a second.
+over the characters: about 30,000 rows of 40 words a second, one process.
 """
 
 from __future__ import annotations

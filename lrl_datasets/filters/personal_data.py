@@ -2,8 +2,8 @@
 
 Takes `messages`, gives them masked, and the column `masked` with the kinds found. Phone numbers are found by
 Google's libphonenumber (`phonenumbers`), which knows each country's numbering plan; a text without a long
-enough run of digits is never handed to it, so most cost nothing: over 100,000 short rows a second, against
-600 where every row has a number and nine countries are tried.
+enough run of digits is never handed to it, so most rows cost little: about 20,000 rows of 40 words a second in
+one process, against 600 where every row has a number and nine countries are tried.
 """
 
 from __future__ import annotations
