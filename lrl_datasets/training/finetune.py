@@ -8,6 +8,7 @@ It is a short script over `transformers.Seq2SeqTrainer`. The run folder holds
     checkpoints/      the last one, for `resume`
     model/            the trained model and its tokenizer, for `from_pretrained`
     evaluation/       results of the tasks, before and after
+    results.txt       the tables
     results.json      all figures; written last, so a run is finished when it is there
 """
 

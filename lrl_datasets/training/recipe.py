@@ -76,14 +76,18 @@ class DatasetChoice(_Strict):
 
 
 class Architecture(_Strict):
-    """An mT5 to initialise from scratch; the fields are those of `transformers.MT5Config`."""
+    """An mT5 to initialise from scratch; the fields are those of `transformers.MT5Config`.
+
+    Its `num_decoder_layers` is left out: `generate` makes its cache as deep as the encoder, and a deeper decoder
+    then fails (transformers 5.23).
+    """
 
     model_type: Literal["mt5"] = "mt5"
     d_model: Positive
     d_kv: Positive
     d_ff: Positive
     num_layers: Positive
-    num_decoder_layers: Positive
+    """Of the encoder and, as many again, of the decoder."""
     num_heads: Positive
     relative_attention_num_buckets: Positive = 32
     relative_attention_max_distance: Positive = 128

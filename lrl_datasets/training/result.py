@@ -46,7 +46,12 @@ class RunResult:
             raise LrlError(f"{path}: no results of a finished run: {error}") from error
 
     def write(self) -> None:
-        """Write `results.json` into the run folder, in one step: where it is, the run is finished."""
+        """Write `results.txt` (the tables), then `results.json`, in one step: where that is, the run is finished."""
+        from rich.console import Console
+
+        with (self.output / "results.txt").open("w", encoding="utf-8") as file:
+            for table in self.tables():
+                Console(file=file, width=140).print(table)
         value = {name: item for name, item in asdict(self).items() if name != "output"}
         unfinished = self.output / "results.json.part"
         unfinished.write_text(
@@ -93,11 +98,11 @@ def _scores(result: RunResult) -> Table:
         caption="95 % confidence intervals; difference: the smallest that 80 % power finds at 5 %, unpaired",
     )
     for name in ("task", "prompts", "split"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     table.add_column("n", justify="right")
-    table.add_column("metric")
+    table.add_column("metric", overflow="fold")
     for name in ("before", "after", "difference"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     scores = {name: {(s["task"], s["metric"]): s for s in results.get("scores", [])}
               for name, results in (("before", before), ("after", after))}  # fmt: skip
     for key in {**scores["before"], **scores["after"]}:

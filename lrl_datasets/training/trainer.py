@@ -171,7 +171,9 @@ def _loss_file(path: Path, first: dict[str, float], console: Console | None) -> 
 
         def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self._write(state)
-            if console and (line := _history(first, state)[-1]):
+            # The Trainer's last log is a summary: it adds no loss, and the one before was told already.
+            if console and state.log_history[-1].keys() & {"loss", "eval_held_out_loss"}:
+                line = _history(first, state)[-1]
                 told = ", ".join(
                     f"{key.replace('_', ' ')} {value:.4f}" for key, value in line.items() if "loss" in key
                 )

@@ -40,7 +40,7 @@ def tiny_recipe(dropout: float = 0.1, **training: Any) -> Recipe:
             "dataset": {"id": "us/ten", "revision": "v1.0.0"},
             "model": {
                 "architecture": {
-                    "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 4,
+                    "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 1, "num_heads": 4,
                     "initializer_factor": 0.3, "dropout_rate": dropout,
                 },
                 "tokenizer": {"vocab_size": 96},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 import torch
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.training.data import Data, Pair
 from lrl_datasets.training.finetune import run
 from lrl_datasets.training.model import origin
-from lrl_datasets.training.recipe import Recipe
+from lrl_datasets.training.recipe import Evaluation, Recipe, load_recipe
 from lrl_datasets.training.result import RunResult
 from lrl_datasets.training.trainer import held_out_loss, row_losses, token_loss
 
@@ -61,6 +63,27 @@ def test_two_runs_give_the_same_losses(tmp_path: Path) -> None:
         "step": 12,
         "held_out_loss": other.held_out_after,
     }
+
+
+def test_the_demo_recipe_gets_below_the_unigram_model_on_the_sample(tmp_path: Path) -> None:
+    """On the sample's good answers, every sixth prompt held out: about what the build makes of them."""
+    recipe = load_recipe("demo").model_copy(update={"evaluation": Evaluation()})
+    texts = Path(str(resources.files("lrl_datasets.builders"))) / "samples/swahili/texts"
+    prompts, answers = (
+        [json.loads(line) for line in (texts / name).read_text("utf-8").splitlines()]
+        for name in ("prompts.jsonl", "answers.jsonl")
+    )
+    asked = {prompt["id"]: (at, prompt["prompt_sw"]) for at, prompt in enumerate(prompts)}
+    parts: tuple[list[Pair], list[Pair]] = ([], [])
+    for answer in answers:
+        if answer["kind"] == "good":
+            at, text = asked[answer["prompt"]]
+            source = recipe.dataset.input.replace("{prompt}", text)
+            parts[at % 6 == 0].append(Pair(answer["id"], source, answer["text"]))
+    data = Data(*parts, ["validation", "test"], "0" * 40)
+    result = run(recipe, data, origin(recipe, data), tmp_path / "run")
+    assert result.compared and result.unmet == []
+    assert result.held_out_after < result.unigram_loss - 0.2 < result.held_out_before
 
 
 def interrupt_at(step: int) -> Any:
@@ -121,6 +144,7 @@ def test_the_run_folder_says_what_was_run_and_where(tmp_path: Path) -> None:
     where = json.loads((tmp_path / "run/environment.json").read_text())
     assert where["threads"] == 1 and where["precision"] == "fp32" and where["packages"]["torch"]
     assert RunResult.read(tmp_path / "run") == result
+    assert f"{result.held_out_after:.4f}" in (tmp_path / "run/results.txt").read_text()
     assert not list((tmp_path / "run/model").glob("*.bin"))  # no pickle beside the model
     assert result.evaluation_before is None and not result.compared
 

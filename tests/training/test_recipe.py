@@ -30,7 +30,6 @@ SCRATCH = {
         "d_kv": 4,
         "d_ff": 8,
         "num_layers": 1,
-        "num_decoder_layers": 1,
         "num_heads": 2,
     },
     "tokenizer": {"vocab_size": 64},
