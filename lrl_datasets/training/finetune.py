@@ -90,13 +90,13 @@ def run(
     console: Console | None = None,
 ) -> RunResult:
     """Run a recipe on what was loaded; see `finetune`."""
-    _open_folder(output, _identity(recipe, data, source), resume)
-    if (output / "results.json").exists():
-        return RunResult.read(output)
     rows, held_out = (
         encode(source.tokenizer, pairs, recipe.lengths) for pairs in (data.train, data.held_out)
     )
     plan = make_plan(recipe, data, source, rows, held_out)
+    _open_folder(output, _identity(recipe, data, source), resume)
+    if (output / "results.json").exists():
+        return RunResult.read(output)
     if console:
         console.print(
             f"{recipe.name}: {plan.steps} steps on {plan.train_rows} rows, {plan.parameters:,} parameters"

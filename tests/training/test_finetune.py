@@ -183,3 +183,4 @@ def test_bf16_is_refused_where_no_gpu_computes_in_it(tmp_path: Path, monkeypatch
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(LrlError, match="precision is bf16"):
         train(rows.tiny_recipe(precision="bf16"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
