@@ -26,7 +26,8 @@ app.add_typer(hub, name="hub")
 app.add_typer(tasks, name="tasks")
 app.add_typer(new, name="new")
 
-out = Console(soft_wrap=True)
+# Into a file or a pipe there is no terminal whose width could be asked for; 80 columns break the tables.
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 Endpoint = Annotated[str | None, typer.Option(help="URL of the Hub; default HF_ENDPOINT or the real one.")]
