@@ -58,8 +58,9 @@ def score(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
     -------
     dict
         `chrf`: (reference, answer), aggregated over the corpus (sacrebleu's defaults: 6-grams of characters,
-        β = 2); `in_swahili`: 1.0 where py3langid's first label for the answer is Swahili, 0.0 elsewhere and
-        for an answer without a letter.
+        β = 2); `in_swahili`: 1.0 where py3langid's first label for the answer is Swahili, 0.0 elsewhere, for
+        an answer without a letter, and for one that says one or two words over and over: "za za za …" is a
+        stuck model, though every detector calls it Swahili.
     """
     answer = results[0].strip()
     return {
@@ -69,7 +70,9 @@ def score(doc: dict[str, Any], results: list[str]) -> dict[str, Any]:
 
 
 def _in_swahili(text: str) -> bool:
-    if not any(character.isalpha() for character in text):
+    words = text.casefold().split()
+    stuck = len(words) >= 8 and len(set(words)) < 3
+    if stuck or not any(character.isalpha() for character in text):
         return False
     import py3langid
 
