@@ -34,7 +34,8 @@ PYTHON
 # What a user of the real Hub need not set. Everything below talks to this Hub alone.
 export HF_ENDPOINT="http://127.0.0.1:$port" HF_HOME="$demo/cache" HF_HUB_DISABLE_TELEMETRY=1
 export HF_HUB_DISABLE_PROGRESS_BARS=1 HF_DATASETS_DISABLE_PROGRESS_BARS=1 TOKENIZERS_PARALLELISM=false
-# Models this small are slower on two threads than on one.
+# Bars are for a terminal; models this small are slower on two threads than on one.
+[ -t 2 ] || export TQDM_DISABLE=1
 export OMP_NUM_THREADS=1
 echo "HF_ENDPOINT=$HF_ENDPOINT"
 
