@@ -8,32 +8,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DATA = Path(os.environ.get("DATA", ROOT.parent / "shared" / "data"))
+DATA = Path(os.environ.get("DATA") or ROOT.parent / "shared" / "data")
 
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real data; tests that use it are marked `data` and deselected where it does not exist."""
+    """The folder of real data; tests that use it are marked `data` and left out where it does not exist."""
     return DATA
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a named folder that is not there: who names it wants the tests on real data to run."""
+    if os.environ.get("DATA") and not DATA.is_dir():
+        raise pytest.UsageError(f"DATA={DATA} is not a folder")
+
+
+def pytest_report_header() -> str:
+    """Say in one line whether the tests on real data run."""
+    if DATA.is_dir():
+        return f"real data: {DATA}"
+    return f"real data: no folder {DATA}, so the tests on it are left out (make test DATA=DIR)"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests on real data where there is none, in one printed line; never when DATA was named."""
-    if DATA.is_dir() or "DATA" in os.environ:
-        return
-    without = [item for item in items if not item.get_closest_marker("data")]
-    left_out = [item for item in items if item.get_closest_marker("data")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = without
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(
-                f"{len(left_out)} tests on real data left out: no folder {DATA} (make test DATA=DIR)"
-            )
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _data_exists() -> None:
-    if "DATA" in os.environ and not DATA.is_dir():
-        pytest.exit(f"DATA={DATA} is not a folder", returncode=2)
+    """Leave the tests on real data out where there is none."""
+    if not DATA.is_dir():
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("data")])
+        items[:] = [item for item in items if not item.get_closest_marker("data")]
