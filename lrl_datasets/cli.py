@@ -117,7 +117,9 @@ def publish(
 
     published = publishing.publish(folder, endpoint=endpoint, repo=repo, version=version, private=private)
     what = "was there already" if published.skipped else "published"
-    out.print(f"{published.repo} {published.tag} {what}: {published.uploaded} files uploaded", highlight=False)
+    out.print(
+        f"{published.repo} {published.tag} {what}: {published.uploaded} files uploaded", highlight=False
+    )
     out.print(f"commit {published.commit}, verified file by file\n{published.url}", highlight=False)
     with err.status("loading it as a user would"):
         loaded = publishing.verify_loads(published, endpoint, publishing.expected_rows(folder))
