@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from lrl_datasets.errors import LrlError
 from lrl_datasets.evaluation.run import evaluate
 from lrl_datasets.training.data import Data, load_data
-from lrl_datasets.training.model import Origin, load_model, origin
+from lrl_datasets.training.model import Origin, load_model, need_packages, origin
 from lrl_datasets.training.plan import make_plan
 from lrl_datasets.training.recipe import NOT_RUN_YET, Expected, Optimisation, Recipe, load_recipe
 from lrl_datasets.training.result import RunResult
@@ -74,6 +74,7 @@ def finetune(
         or model was run in it.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    need_packages()
     data = load_data(recipe.dataset)
     source = origin(recipe, data)
     return run(recipe, data, source, output, resume=resume, callbacks=callbacks, console=console)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,28 @@ class Origin:
     commit: str | None
     tied: bool
     """Input and output embeddings are one matrix."""
+
+
+def need_packages() -> None:
+    """Refuse to begin where the extra is missing, before anything is fetched.
+
+    Raises
+    ------
+    LrlError
+        Naming the packages that are missing and the extra that brings them.
+    """
+    missing = [name for name in ("torch", "accelerate", "sentencepiece", "lm_eval") if not _installed(name)]
+    if missing:
+        raise LrlError(f"not installed: {', '.join(missing)}; pip install 'lrl-datasets[train]'")
+
+
+def _installed(distribution: str) -> bool:
+    # By its metadata: the wheel's own task files make `import lm_eval` seem to succeed.
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def origin(recipe: Recipe, data: Data) -> Origin:

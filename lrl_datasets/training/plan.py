@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lrl_datasets.training.data import Data, load_data
-from lrl_datasets.training.model import Origin, device, meta_model, origin, precision
+from lrl_datasets.training.model import Origin, device, meta_model, need_packages, origin, precision
 from lrl_datasets.training.recipe import Optimisation, Recipe, load_recipe
 from lrl_datasets.training.tokens import Encoded, encode, unigram_loss
 
@@ -105,6 +105,7 @@ def plan(recipe: str | Path | Recipe) -> Plan:
         The recipe, the dataset or the model cannot be used; see `load_recipe`, `load_data` and `origin`.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    need_packages()
     data = load_data(recipe.dataset)
     source = origin(recipe, data)
     rows, held_out = (
