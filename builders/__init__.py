@@ -20,6 +20,11 @@ def names() -> list[str]:
     return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.py") if path.stem != "__init__")
 
 
+def script(name: str) -> Path:
+    """Return the script of a builder, named as `find` takes it."""
+    return Path(name) if name.endswith(".py") else FOLDER / f"{name.replace('-', '_')}.py"
+
+
 def find(name: str) -> tuple[str, Builder]:
     """Return a builder by name (`swahili-instruct`) or by the path of a script that has a `BUILDER`.
 
@@ -32,7 +37,12 @@ def find(name: str) -> tuple[str, Builder]:
     if path.suffix == ".py":
         if not path.is_file():
             raise LrlError(f"{name}: there is no such builder script")
-        content = runpy.run_path(name)
+        try:
+            content = runpy.run_path(name)
+        except LrlError:
+            raise
+        except Exception as error:
+            raise LrlError(f"{name}: the script fails: {type(error).__name__}: {error}") from error
         if "BUILDER" not in content:
             raise LrlError(f"{name}: the script has no BUILDER")
         return path.stem.replace("_", "-"), content["BUILDER"]

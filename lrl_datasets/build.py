@@ -6,10 +6,9 @@ function of a table. Rows are never dropped on the way: `records = published + r
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,9 +23,11 @@ from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
 from lrl_datasets.filters.identity import Identity
+from lrl_datasets.filters.worker_ids import WorkerIds
 from lrl_datasets.release import card, counts, folder, manifest
 from lrl_datasets.release.configs import divide
 from lrl_datasets.release.splits import Splits, assign, first_marks
+from lrl_datasets.sources import quarantine
 from lrl_datasets.sources.base import Source, SourceTables
 from lrl_datasets.sources.campaign import Campaign
 
@@ -67,8 +68,10 @@ class Built:
 
     folder: Path
     manifest: dict[str, Any]
-    quarantine: Path | None
-    """The local file with the bytes of records that could not be read; it is no part of the release."""
+    quarantine: Path
+    """The local file with the bytes of records that could not be read, if there are any; no part of the release."""
+    unreadable: list[str]
+    """`file row N: what is wrong` of each of them."""
 
 
 def build(
@@ -81,6 +84,7 @@ def build(
     given: Mapping[str, Path] | None = None,
     only: Collection[str] = (),
     suite_index: Path | None = None,
+    script_sha256: str | None = None,
     progress: Progress = lambda step: None,
 ) -> Built:
     """Build a release folder at `out/<repository>`.
@@ -101,6 +105,8 @@ def build(
         Names of the sources to read; all when empty.
     suite_index
         File of `lrl tasks index`. Without it nothing is checked for leaks, and the release says so.
+    script_sha256
+        SHA-256 of the builder's script, for the manifest.
     progress
         Called with the name of each step as it begins.
 
@@ -117,11 +123,15 @@ def build(
     for source, path in _chosen(builder, sample, given or {}, only):
         progress(f"read {source.name}")
         read[source.name] = source.read(path)
+        _check_language(source.name, read[source.name], language)
+    if not any(tables.candidates.num_rows for tables in read.values()):
+        raise LrlError(f"{', '.join(read)}: no records at all, so there is nothing to build")
     steps = {step.name: step for step in builder.filters}
 
     rows = _located(pa.concat_tables([tables.candidates for tables in read.values()]))
     key = _key(rows, read, public=sample)
-    for step in (steps["normalise"], steps["personal_data"], Identity(key)):
+    texts = (steps["normalise"], steps["personal_data"], WorkerIds(_workers(read)))
+    for step in (*texts, Identity(key)):
         progress(step.name)
         rows = step(rows)
     for step_name in ("length", "language_id"):
@@ -130,7 +140,7 @@ def build(
             rows = steps[step_name](rows)
 
     progress("crowd")
-    judged = join.judge(rows, read, (steps["normalise"], steps["personal_data"]), key)
+    judged = join.judge(rows, read, texts, key)
     rows = join.with_helpfulness(rows, judged, read)
     if "helpfulness" in steps:
         rows = steps["helpfulness"](rows)
@@ -152,7 +162,7 @@ def build(
         "version": version,
         "sample": sample or any(tables.facts.get("sample") for tables in read.values()),
         "language": {"code": language.code, "sha256": languages.sha256(language.code)},
-        "builder": {"name": name, "settings": _settings(builder)},
+        "builder": {"name": name, "sha256": script_sha256, "settings": _settings(builder)},
         "tools": manifest.tools(),
         "pseudonym_key": pseudonyms.fingerprint(key) if key else None,
         "previous": None,
@@ -163,10 +173,11 @@ def build(
         "agreement": aggregation.agreement(judged),
     }
     place = folder.write(
-        out / builder.repository, rows, configs, content, _card_facts(builder, language, rows, content)
+        out / builder.repository, rows, configs, content, _card_facts(builder, language, rows, judged)
     )
-    kept = _write_quarantine(out, builder.repository, read)
-    return Built(place, json.loads((place / manifest.NAME).read_text(encoding="utf-8")), kept)
+    aside = out / f"{builder.repository}.quarantine.jsonl"
+    unreadable = quarantine.write(aside, read)
+    return Built(place, json.loads((place / manifest.NAME).read_text(encoding="utf-8")), aside, unreadable)
 
 
 # ---- sources --------------------------------------------------------------------------------------------
@@ -183,7 +194,7 @@ def _chosen(
         if given or only:
             raise LrlError("--sample reads the embedded campaign alone: leave out --source and --only")
         return [(Campaign(name="campaign"), builder.sample)]
-    for name, path in given.items():
+    for name, path in sorted(given.items()):
         if not path.exists():
             raise LrlError(f"--source {name}={path}: there is no such file or folder")
         if name not in declared:
@@ -199,6 +210,14 @@ def _chosen(
     return [(declared[name], given.get(name)) for name in names]
 
 
+def _check_language(source: str, tables: SourceTables, language: languages.Language) -> None:
+    found = tables.facts.get("language", language.code)
+    if found != language.code:
+        raise LrlError(
+            f"source {source}: language is {found} (campaign.toml), and the builder's is {language.code}"
+        )
+
+
 def _located(rows: pa.Table) -> pa.Table:
     """Say of every record that could not be read where it stands, so that its owner finds it."""
     columns = ["mark.source", "detail.source", "file_sha256", "row"]
@@ -209,6 +228,13 @@ def _located(rows: pa.Table) -> pa.Table:
         for row in rows.select(columns).to_pylist()
     ]
     return add_column(rows, "detail.source", details, pa.string())
+
+
+def _workers(read: Mapping[str, SourceTables]) -> frozenset[str]:
+    columns = [
+        table["worker"] for tables in read.values() for table in (tables.candidates, tables.judgements)
+    ]
+    return frozenset(worker for column in columns for worker in column.to_pylist() if worker)
 
 
 def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool) -> bytes | None:
@@ -259,7 +285,7 @@ def _settings(builder: Builder) -> dict[str, Any]:
 
 
 def _card_facts(
-    builder: Builder, language: languages.Language, rows: pa.Table, content: dict[str, Any]
+    builder: Builder, language: languages.Language, rows: pa.Table, judged: pa.Table
 ) -> card.Facts:
     published = rows.filter(
         pc.is_null(first_marks(rows, schema.FILTER_ORDER)["reason"].combine_chunks())
@@ -273,24 +299,7 @@ def _card_facts(
         language=language,
         licenses=sorted(set(published["license"].to_pylist())),
         creation_methods=sorted(set(published["creation_method"].to_pylist())),
-        alpha=content["agreement"],
+        alpha=aggregation.agreement(judged),
+        counted=Counter(judged.filter(judged["counted"])["question"].to_pylist()),
         example=example,
     )
-
-
-def _write_quarantine(out: Path, repository: str, read: Mapping[str, SourceTables]) -> Path | None:
-    """Keep the bytes of unreadable records beside the release, readable by their owner alone."""
-    path = out / f"{repository}.quarantine.jsonl"
-    lines = [
-        json.dumps({"source": name, "file": file, "row": row, "bytes": base64.b64encode(data).decode()})
-        for name, tables in read.items()
-        for file, row, data in tables.quarantine
-    ]
-    path.unlink(missing_ok=True)
-    if not lines:
-        return None
-    with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as stream:
-        stream.write("\n".join(lines) + "\n")
-    return path

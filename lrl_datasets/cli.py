@@ -33,18 +33,28 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 Endpoint = Annotated[str | None, typer.Option(help="URL of the Hub; default HF_ENDPOINT or the real one.")]
 
 
+SHOWN = 10
+"""Lines of a list that are printed before the rest is only counted."""
+
+
+def say(text: str) -> None:
+    """Print a line as it is: paths and ids are neither markup nor coloured."""
+    out.print(text, markup=False, highlight=False)
+
+
 def main() -> None:
     """Run the command line: an error the user can mend is one line on stderr and exit code 2."""
     try:
         app(standalone_mode=True)
-    except LrlError as error:
+    except (LrlError, OSError) as error:
+        # An OSError names the file: a folder where a file should be, no permission, a full disk.
         err.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
 
 
 def _version(show: bool) -> None:
     if show:
-        out.print(f"lrl-datasets {__version__}", highlight=False)
+        say(f"lrl-datasets {__version__}")
         raise typer.Exit
 
 
@@ -79,20 +89,28 @@ def build(
     """Build a release folder and print its funnel."""
     from lrl_datasets import report
     from lrl_datasets.build import build as run
-    from lrl_datasets.builders import find
+    from lrl_datasets.builders import find, script
+    from lrl_datasets.release.manifest import file_entry
 
     given = dict(_name_and_path(text) for text in source or [])
     name, found = find(builder)
     with err.status("reading") as status:
         built = run(
             found, name=name, out=out_dir, version=version, sample=sample, given=given, only=only or [],
-            suite_index=suite_index, progress=status.update,
+            suite_index=suite_index, script_sha256=file_entry(script(builder))["sha256"], progress=status.update,
         )  # fmt: skip
     out.print(report.funnel(built.manifest))
-    if built.quarantine:
-        out.print(f"bytes of unreadable records (local, not published): {built.quarantine}", highlight=False)
-    out.print(f"\nload it:  load_dataset({str(built.folder)!r})", highlight=False)
-    out.print(f"publish:  lrl publish {built.folder} --endpoint URL", highlight=False)
+    if built.unreadable:
+        say(
+            f"{len(built.unreadable)} records could not be read; their bytes are in {built.quarantine} (local):"
+        )
+        for line in built.unreadable[:SHOWN]:
+            say(f"  {line}")
+        if len(built.unreadable) > SHOWN:
+            say(f"  and {len(built.unreadable) - SHOWN} more")
+    if "default" in built.manifest["configs"]:
+        say(f"\nload it:  load_dataset({str(built.folder)!r})")
+        say(f"publish:  lrl publish {built.folder} --endpoint URL")
 
 
 def _name_and_path(text: str) -> tuple[str, Path]:
@@ -117,16 +135,14 @@ def publish(
 
     published = publishing.publish(folder, endpoint=endpoint, repo=repo, version=version, private=private)
     what = "was there already" if published.skipped else "published"
-    out.print(
-        f"{published.repo} {published.tag} {what}: {published.uploaded} files uploaded", highlight=False
-    )
-    out.print(f"commit {published.commit}, verified file by file\n{published.url}", highlight=False)
+    say(f"{published.repo} {published.tag} {what}: {published.uploaded} files uploaded")
+    say(f"commit {published.commit}, verified file by file\n{published.url}")
     with err.status("loading it as a user would"):
         loaded = publishing.verify_loads(published, endpoint, publishing.expected_rows(folder))
     for config, splits in loaded.items():
         rows = ", ".join(f"{split} {n}" for split, n in splits.items())
-        out.print(f"loads: {config}: {rows}", highlight=False)
-    out.print(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})", highlight=False)
+        say(f"loads: {config}: {rows}")
+    say(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})")
 
 
 @hub.command("serve")
@@ -159,10 +175,8 @@ def tasks_index(
         index = build_index(suite or None)
     index.save(file)
     for name, entry in index.summary().items():
-        out.print(
-            f"{name}: {entry['items']} items of {entry['dataset']} @ {entry['revision']}", highlight=False
-        )
-    out.print(f"wrote {file}", highlight=False)
+        say(f"{name}: {entry['items']} items of {entry['dataset']} @ {entry['revision']}")
+    say(f"wrote {file}")
 
 
 @tasks.command("sample")
@@ -178,7 +192,7 @@ def tasks_sample(
     if found.sample is None:
         raise LrlError(f"{name} has no embedded sample")
     for dataset, commit in serve_sample(directory, found.sample / "suite").items():
-        out.print(f"{dataset} @ {commit} (SAMPLE rows)", highlight=False)
+        say(f"{dataset} @ {commit} (SAMPLE rows)")
 
 
 @app.command("tasks-dir")
@@ -214,7 +228,7 @@ def evaluate(
     )
     out.print(results.table())
     if folder:
-        out.print(f"wrote {folder}", highlight=False)
+        say(f"wrote {folder}")
 
 
 @app.command()
@@ -236,12 +250,12 @@ def finetune(
 
     if dry_run:
         for name, value in plan(recipe).lines():
-            out.print(f"{name:28} {value}", highlight=False)
+            say(f"{name:28} {value}")
         return
     result = run(recipe, folder or Path("runs") / Path(recipe).stem, resume=resume, console=out)
     for table in result.tables():
         out.print(table)
-    out.print(f"run folder: {result.output}", highlight=False)
+    say(f"run folder: {result.output}")
     if result.unmet:
         raise LrlError(f"{result.recipe} fell short of its expected results: {'; '.join(result.unmet)}")
 
@@ -267,7 +281,10 @@ def new_language(
     directory: Annotated[Path, typer.Option("--dir", help="A checkout of lrl-datasets.")] = Path(),
 ) -> None:
     """Write a language's two files: its facts and its builder."""
+    import lrl_datasets
     from lrl_datasets import scaffold
 
     for path in scaffold.new_language(code, directory):
-        out.print(f"wrote {path}", highlight=False)
+        say(f"wrote {path}")
+    if Path(lrl_datasets.__file__).parent.parent != directory.absolute():
+        say("the lrl that runs is another install and does not see them: `make editable` in the checkout")

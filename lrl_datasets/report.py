@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -69,7 +68,7 @@ def _lines(manifest: dict[str, Any]) -> list[Text]:
         lines.append("NOTHING IS PUBLISHED: every record was refused; `rejected` says why")
     if manifest["sample"]:
         lines.append("SAMPLE: text and votes of the demonstration, not of real people")
-    return [Text(escape(line)) for line in lines]
+    return [Text(line) for line in lines]
 
 
 def _bar(rows: int, total: int) -> str:

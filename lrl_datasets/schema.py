@@ -31,7 +31,7 @@ HUMAN_ORIGIN = ("crowd", "native")
 # The order is part of the contract: it is the order of the steps in `build`, and so it decides which of
 # several objections a row is counted under.
 FILTER_ORDER = (
-    "source", "normalise", "personal_data", "identity", "length", "language_id",
+    "source", "normalise", "personal_data", "worker_ids", "identity", "length", "language_id",
     "helpfulness", "contamination", "held_out", "duplicates",
 )  # fmt: skip
 
@@ -55,7 +55,7 @@ REASONS = {
 """The closed set of reasons in `rejected`, with what the card says of each."""
 
 JUDGEMENT_REASONS = {
-    "unreadable": "the judgement could not be read; the export's row and column are in the build report",
+    "unreadable": "the judgement could not be read; the maintainers' quarantine file has its row and column",
     "refused_by_requester": "the platform's requester rejected the assignment",
     "not_submitted": "the assignment was skipped, expired or is still active",
     "golden": "a control task: it measures the worker, it is no vote",
@@ -153,11 +153,13 @@ PREFERENCE = pa.schema(
         ("margin", pa.float64()),
         ("chosen_id", pa.string()),
         ("rejected_id", pa.string()),
-        *[f for f in PROVENANCE if f[0] in ("language", "prompt_language", "source", "license", "creation_method",
-                                           "lineage", "group")],
+        *PROVENANCE[1:],
     ]
-)  # fmt: skip
-"""Config `preference`: two answers to one prompt, one better (TRL's preference type, conversational)."""
+)
+"""Config `preference`: two answers to one prompt, one better (TRL's preference type, conversational).
+
+The provenance is the chosen row's; the other one, `rejected_id`, has the same source and licence.
+"""
 
 ANNOTATIONS = pa.schema(
     [

@@ -55,7 +55,7 @@ def aggregate(votes: pa.Table, method: str, positive: Collection[str]) -> pa.Tab
     -------
     pa.Table
         `POSTERIOR`, sorted by `answer_id`: `helpfulness` is the posterior probability of a positive label,
-        `agreement` the share of votes for the winning label, both rounded to 4 decimals.
+        `agreement` the share of votes for the label that the posterior names, both rounded to 4 decimals.
 
     Raises
     ------
@@ -74,7 +74,8 @@ def aggregate(votes: pa.Table, method: str, positive: Collection[str]) -> pa.Tab
     helpful = probabilities[columns].sum(axis=1).clip(0.0, 1.0)
     counts = frame.groupby(["task", "label"]).size()
     n_votes = counts.groupby("task").sum()
-    agreement = counts.groupby("task").max() / n_votes
+    winning = probabilities.sort_index(axis=1).idxmax(axis=1)
+    agreement = {task: counts.get((task, winning[task]), 0) / n_votes[task] for task in n_votes.index}
     tasks = sorted(n_votes.index)
     return pa.table(
         {

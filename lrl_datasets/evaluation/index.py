@@ -49,11 +49,12 @@ def build_index(suites: Sequence[str] | None = None) -> SuiteIndex:
     refuse_shadowed(task.dataset_path for task, _ in tasks)
     commits = {task.task: _commit(task) for task, _ in tasks}
     items = (item for task, rule in tasks for item in _items(task, rule, commits[task.task]))
-    regions = {region for task, _ in tasks for region in _phone_regions(task)}
+    facts = [languages.load(task.metadata.language).personal_data for task, _ in tasks]
     return SuiteIndex.build(
         items,
         datasets={task.task: (task.dataset_path, commits[task.task]) for task, _ in tasks},
-        regions=sorted(regions),
+        regions=list(dict.fromkeys(region for fact in facts for region in fact.phone_regions)),
+        cues=list(dict.fromkeys(cue for fact in facts for cue in fact.phone_cues)),
     )
 
 
@@ -73,18 +74,15 @@ def _rule(task: TaskFile | None) -> IndexRule | None:
     return task.metadata.index if task else None  # None: a task of the harness's own
 
 
-def _phone_regions(task: TaskFile) -> tuple[str, ...]:
-    return languages.load(task.metadata.language).personal_data.phone_regions
-
-
 def _commit(task: TaskFile) -> str:
+    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     api = HfApi()
     try:
         sha = api.dataset_info(task.dataset_path, revision=task.revision).sha
-    except (HfHubHTTPError, OSError) as error:
+    except (HfHubHTTPError, OSError, httpx2.HTTPError) as error:
         raise LrlError(f"{task.dataset_path}@{task.revision} at {api.endpoint}: {error}") from error
     return str(sha)
 

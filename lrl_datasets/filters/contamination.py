@@ -150,6 +150,7 @@ class SuiteIndex(BaseModel):
         items: Iterable[SuiteItem],
         datasets: Mapping[str, tuple[str, str | None]] | None = None,
         regions: Sequence[str] = (),
+        cues: Sequence[str] = (),
     ) -> SuiteIndex:
         """Make the index of a suite.
 
@@ -159,8 +160,8 @@ class SuiteIndex(BaseModel):
             Every item of every task, in any order.
         datasets
             Task → its dataset's id and revision, for the manifest.
-        regions
-            Countries whose phone numbers are masked in the rows, so that they are masked here too.
+        regions, cues
+            Of the rows' `PersonalData`: what is masked in the rows is masked here too.
         """
         counts: dict[str, list[int]] = {}
         keys: dict[str, set[str]] = {}
@@ -170,7 +171,7 @@ class SuiteIndex(BaseModel):
             count[0] += 1
             lineage.setdefault(item.task, set()).update(item.lineage)
             for text in item.texts:
-                found = text_keys(mask_text(normalise_text(text), regions)[0])
+                found = text_keys(mask_text(normalise_text(text), regions, cues)[0])
                 keys.setdefault(item.task, set()).update(found)
                 count[1] += bool(found)
         tasks = {}

@@ -20,6 +20,7 @@ import pyarrow as pa
 from lrl_datasets.filters.base import add_column, prompts_and_answers
 from lrl_datasets.filters.normalise import match_key
 from lrl_datasets.filters.union_find import UnionFind
+from lrl_datasets.filters.words import count_words
 
 BANDS, ROWS = 20, 5
 """A pair with Jaccard .8 meets in no band with probability (1 - .8⁵)²⁰ = 0.04 %, one with .3 in 95 %."""
@@ -49,7 +50,7 @@ class Duplicates:
             if prompt is None or answer is None:
                 continue
             key = match_key(answer)
-            if key.count(" ") + 1 < self.short_words:
+            if count_words(answer) < self.short_words:
                 key = f"{key}\n{match_key(prompt)}"  # a key has no line break: a short text meets no long one
             texts.setdefault(key, []).append(identity)
 

@@ -1,7 +1,7 @@
 """Gives every record its `id`, `content_hash` and `annotator`, and marks records whose id came before.
 
-Needs the whole corpus, to see that an id is unique. It runs after masking, so nothing unmasked is ever hashed
-into a public value, and it is the last place that sees raw record and worker ids.
+Needs the whole corpus, to see that an id is unique. It runs after masking, so no content hash is ever made of
+unmasked text, and it is the last place that sees raw record and worker ids.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class Identity:
             A row has a worker or a private id, and there is no key.
         """
         names = ["source", "record", "worker", "keyed_id", "file_sha256", "row", "messages"]
+        first: dict[tuple[str, ...], str] = {}
         seen: Counter[tuple[str | None, ...]] = Counter()
-        ids, source_ids, hashes, annotators, marks = [], [], [], [], []
+        ids, source_ids, hashes, annotators, marks, details = [], [], [], [], [], []
         for row in table.select(names).to_pylist():
             content = content_hash(row["messages"])
             key = self.key if row["keyed_id"] else None
@@ -66,6 +67,9 @@ class Identity:
             annotators.append(
                 pseudonym(row["source"], row["worker"], self.key) if row["worker"] and self.key else None
             )
+            here = f"file {(row['file_sha256'] or '')[:12]} row {row['row']}"
+            details.append(f"{first[parts]} came first" if again else None)
+            first.setdefault(parts, here)
             marks.append("duplicate_id" if again and row["record"] is not None else None)
         for name, values in (
             ("id", ids),
@@ -74,7 +78,7 @@ class Identity:
             ("annotator", annotators),
         ):
             table = add_column(table, name, values, pa.string())
-        return add_mark(table, self.name, marks)
+        return add_mark(table, self.name, marks, details)
 
 
 def content_hash(messages: list[dict[str, str]] | None) -> str | None:

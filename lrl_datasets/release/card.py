@@ -25,6 +25,14 @@ _ORIGIN_TAGS = {
     "cross_lingual": "machine-generated",
 }
 
+METHOD_WORDS = {
+    "native": "prompts and answers by native speakers, from the sources below.",
+    "human_translated": "translated by people.",
+    "machine_translated": "translated by machine; the wording is no native speaker's.",
+    "cross_lingual": "written by a model from text in another language.",
+    "templated": "a question and its short answer, put into a phrasing of the language file.",
+}
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -37,7 +45,9 @@ class Facts:
     creation_methods: list[str]
     """Creation methods of the published rows."""
     alpha: dict[str, float | None]
-    """Krippendorff's alpha of each question."""
+    """Krippendorff's alpha of each question, over its counted judgements."""
+    counted: dict[str, int]
+    """Counted judgements of each question."""
     example: dict[str, str]
     """One published example: `prompt` and `answer`; empty where nothing was published."""
 
@@ -58,7 +68,7 @@ def render(content: dict[str, Any], facts: Facts) -> str:
     template = files("lrl_datasets.cards").joinpath("dataset_card.md.j2").read_text(encoding="utf-8")
     body = environment.from_string(template).render(
         manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
-        configs=schema.CONFIGS,
+        configs=schema.CONFIGS, method_words=METHOD_WORDS,
     )  # fmt: skip
     header = yaml.safe_dump(metadata(content, facts), sort_keys=False, allow_unicode=True, width=1000)
     text = f"---\n{header}---\n\n{body}"

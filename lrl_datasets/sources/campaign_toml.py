@@ -11,8 +11,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from lrl_datasets.card_validator import LICENSES
 from lrl_datasets.errors import LrlError
 
 FILE = "campaign.toml"
@@ -64,10 +65,14 @@ class Labels(_Strict):
         return self
 
 
+Aggregation = Literal["majority", "wawa", "zero-based-skill", "dawid-skene", "one-coin-dawid-skene", "glad"]
+"""What `crowd.aggregation` knows by these names."""
+
+
 class Rules(_Strict):
     """How the votes of a stage become a posterior."""
 
-    aggregation: _Name = "dawid-skene"
+    aggregation: Aggregation = "dawid-skene"
     golden_min_answers: Annotated[int, Field(ge=0)] = 3
     """A worker is measured once he has done this many control tasks."""
     golden_min_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.6
@@ -110,6 +115,26 @@ class CampaignFile(_Strict):
     """Language of the prompts where it is not the answers'."""
     stage: Annotated[list[Stage], Field(min_length=1)]
 
+    @field_validator("license")
+    @classmethod
+    def _known_license(cls, license: str) -> str:
+        if license.lower() not in LICENSES or license.lower() == "other":
+            raise ValueError(
+                f"{license!r} is no licence identifier of the Hub's list, such as cc-by-4.0 or cc0-1.0"
+            )
+        return license
+
+    @model_validator(mode="after")
+    def _one_question_one_meaning(self) -> CampaignFile:
+        # Votes on one question are aggregated together, so they must mean the same under the same rules.
+        judging: dict[str, JudgementStage] = {}
+        for stage in self.stage:
+            if isinstance(stage, JudgementStage):
+                first = judging.setdefault(stage.question, stage)
+                if (first.labels, first.rules) != (stage.labels, stage.rules):
+                    raise ValueError(f"two stages ask {stage.question!r} with other labels or other rules")
+        return self
+
 
 def load(folder: Path) -> CampaignFile:
     """Read and validate a campaign folder's `campaign.toml`.
@@ -121,7 +146,7 @@ def load(folder: Path) -> CampaignFile:
     """
     path = folder / FILE
     try:
-        values = tomllib.loads(path.read_bytes().decode("utf-8"))
+        values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
         raise LrlError(f"{path}: no such file; a campaign is a folder with {FILE}") from None
     except OSError as error:

@@ -182,8 +182,18 @@ class HubDataset:
             for key in ("name", "repo", "config", "split", "license", "license_note", "language")
         }
         facts |= {key: getattr(self, key) for key in ("creation_method", "may_hold_out", "may_be_unjudged")}
+        facts |= {
+            "prompt_language": self.prompt_language,
+            "model_name": self.model_name,
+            "files": list(self.files),
+        }
         facts |= {"sample": False, "columns": self._columns()}
-        facts["originals"] = {"dataset": self.original_dataset, "columns": list(self.originals)}
+        facts["expected"] = {column: list(known) for column, known in self.expected.items()}
+        facts["originals"] = {
+            "dataset": self.original_dataset,
+            "columns": list(self.originals),
+            "key": self.original_key.__qualname__,
+        }
         facts["where"] = {c: [v] if isinstance(v, str) else list(v) for c, v in self.where.items()}
         return facts
 

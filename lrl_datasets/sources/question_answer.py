@@ -25,6 +25,7 @@ from lrl_datasets.sources.base import SourceTables
 from lrl_datasets.sources.cells import Unreadable
 from lrl_datasets.sources.hub_files import read_split
 from lrl_datasets.sources.records import Records, is_text
+from lrl_datasets.sources.tables import EVALUATION
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,15 @@ class QuestionAnswer:
             records.require(self.record, self.question, self.answers)
             for raw in records.rows:
                 split = _split_of(raw.values, self.split_column) or self.split
-                if split != self.split:
+                if split != self.split and split in EVALUATION:
                     left_out[f"evaluation data: split {split} in {records.file.name}"] += 1
                     continue
                 same = self._same(records, found.commit) | {"row": raw.row}
                 try:
                     if raw.problem is not None:
                         raise Unreadable(raw.problem)
+                    if split != self.split:
+                        raise Unreadable(f"column {self.split_column} names no split that is known")
                     rows.append(same | self._row(raw.values, phrasings))
                 except Unreadable as error:
                     rows.append(same | {"mark.source": "unreadable", "detail.source": str(error)})

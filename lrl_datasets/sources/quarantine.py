@@ -1,0 +1,53 @@
+"""Keeps what could not be read: its bytes and the reason, in a local file that is no part of a release.
+
+A release says of such a record its file's hash, its row and its column, never a cell. Who has the export looks
+here: one JSON object a line with source, file, row, detail and the bytes in base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lrl_datasets.sources.base import SourceTables
+
+
+def write(path: Path, read: Mapping[str, SourceTables]) -> list[str]:
+    """Write the quarantine of a build, readable by its owner alone, in the place of an earlier one.
+
+    Returns
+    -------
+    list of str
+        `file row N: what is wrong` of each record, as a person wants to see it; without one there is no file.
+    """
+    path.unlink(missing_ok=True)
+    entries = list(_entries(read))
+    if entries:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(opened, "w", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+    return [f"{entry['file']} row {entry['row']}: {entry['detail']}" for entry in entries]
+
+
+def _entries(read: Mapping[str, SourceTables]) -> Iterator[dict[str, object]]:
+    for source, tables in read.items():
+        why = _details(tables)
+        for file, row, data in tables.quarantine:
+            detail = why.get((file, row), "unknown")
+            yield {"source": source, "file": file, "row": row, "detail": detail} | {
+                "bytes": base64.b64encode(data).decode()
+            }
+
+
+def _details(tables: SourceTables) -> dict[tuple[str, int], str]:
+    columns = ((tables.candidates, "mark.source", "detail.source"), (tables.judgements, "reason", "detail"))
+    return {
+        (row["file"], row["row"]): row[detail] or "unknown"
+        for table, reason, detail in columns
+        for row in table.select(["file", "row", reason, detail]).to_pylist()
+        if row[reason] == "unreadable"
+    }
