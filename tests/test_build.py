@@ -27,7 +27,7 @@ from lrl_datasets.filters.personal_data import PersonalData
 from lrl_datasets.release.splits import Splits
 from lrl_datasets.sources.campaign import Campaign
 from lrl_datasets.sources.toloka import record_id
-from tests.sources.exports import Row, answer, campaign, vote
+from tests.sources.exports import ANSWER_TOML, JUDGEMENT_TOML, Row, answer, campaign, vote
 
 BUILDER = Builder(
     repository="test/mini",
@@ -87,9 +87,11 @@ def run(
     rows: list[Row],
     votes: list[Row] | None = None,
     builder: Builder = BUILDER,
+    toml: str = "",
     **options: Any,
 ) -> Built:
-    folder = campaign(tmp_path / "campaign", rows, votes if votes is not None else all_yes(rows))
+    tmp_path.mkdir(exist_ok=True)
+    folder = campaign(tmp_path / "campaign", rows, votes if votes is not None else all_yes(rows), toml)
     return build(builder, name="mini", out=tmp_path / "build", given={"campaign": folder}, **options)
 
 
@@ -141,11 +143,11 @@ def test_ledgers_contracts_and_no_raw_worker(tmp_path: Path) -> None:
         == ledger["counted"] + ledger["not_counted"]
     )
     assert ledger["reasons"] == {"unknown_answer": 1 + 2}  # the unreadable answer's two votes have no answer
-    everything = b"".join(path.read_bytes() for path in built.folder.rglob("*") if path.is_file())
     cells = "\n".join(json.dumps(table(built, config).to_pylist()) for config in built.manifest["configs"])
-    for raw in ("judge0", "judge9", "w3", "a3", "0712"):
-        assert f'"{raw}"' not in cells and f"/{raw}" not in cells
-    assert b"judge0" not in everything
+    for raw in ("judge0", "judge9", "0712 345", "nonsense"):
+        assert raw not in cells
+    for name in ("README.md", "manifest.json"):
+        assert "judge0" not in (built.folder / name).read_text()
     split_map = pq.read_table(built.folder / "split_map.parquet")
     assert sorted(split_map["id"].to_pylist()) == sorted(ids)
     unreadable = next(row for row in table(built, "rejected").to_pylist() if row["reason"] == "unreadable")
@@ -154,7 +156,10 @@ def test_ledgers_contracts_and_no_raw_worker(tmp_path: Path) -> None:
     )
     assert unreadable["detail"].startswith(f"file {export['sha256'][:12]} row 4: ")
     assert "ASSIGNMENT:status" in unreadable["detail"] and "nonsense" not in unreadable["detail"]
-    assert built.quarantine is not None and built.quarantine.stat().st_mode & 0o077 == 0
+    assert built.quarantine.stat().st_mode & 0o077 == 0
+    kept = [json.loads(line) for line in built.quarantine.read_text().splitlines()]
+    assert [(line["file"], line["row"]) for line in kept] == [("answers.tsv", 4)]
+    assert built.unreadable == [f"answers.tsv row 4: {kept[0]['detail']}"]
 
 
 def test_helpfulness_comes_from_the_votes_and_makes_preferences(tmp_path: Path) -> None:
@@ -176,6 +181,100 @@ def test_helpfulness_comes_from_the_votes_and_makes_preferences(tmp_path: Path) 
     assert pairs[0]["rejected"][-1]["content"].startswith("Sijui")
     assert pairs[0]["chosen"][0] == pairs[0]["rejected"][0]
     assert 0.5 <= pairs[0]["margin"] <= 1
+
+
+def rival(of: Row, text: str, assignment: str = "b0", **more: str) -> Row:
+    return dict(of) | {
+        "ASSIGNMENT:assignment_id": assignment, "ASSIGNMENT:worker_id": "w77", "OUTPUT:answer": text,
+    } | more  # fmt: skip
+
+
+def pairs_of(tmp_path: Path, *rivals: Row, **options: Any) -> list[dict[str, Any]]:
+    """The preference pairs of a campaign in which the crowd refuses the rivals and likes all else."""
+    rows = answers()
+    votes = all_yes(rows) + [v for row in rivals for v in judged(row, "no", "no", "no")]
+    built = run(tmp_path, [*rows, *rivals], votes, **options)
+    found: list[dict[str, Any]] = (
+        table(built, "preference").to_pylist() if "preference" in built.manifest["configs"] else []
+    )
+    return found
+
+
+WORSE = "Sijui jina la mto wowote ule kwa sasa, samahani sana."
+
+
+def test_a_pair_has_the_chosen_rows_provenance(tmp_path: Path) -> None:
+    (pair,) = pairs_of(tmp_path, rival(answers()[0], WORSE))
+    assert (pair["source"], pair["license"], pair["n_votes"]) == ("campaign", "CC0-1.0", 3)
+    assert pair["content_hash"] and pair["cluster"] and pair["annotator"]
+    assert 0.5 <= pair["margin"] <= pair["helpfulness"] <= 1
+
+
+def test_no_pair_of_prompts_that_differ_by_a_letter(tmp_path: Path) -> None:
+    first = answers()[0]
+    assert pairs_of(tmp_path, rival(first, WORSE, **{"INPUT:prompt": first["INPUT:prompt"].upper()})) == []
+
+
+def test_no_pair_with_a_leaked_answer(tmp_path: Path) -> None:
+    SuiteIndex.build([SuiteItem(task="t", texts=(WORSE,))]).save(tmp_path / "index.json")
+    assert pairs_of(tmp_path, rival(answers()[0], WORSE), suite_index=tmp_path / "index.json") == []
+
+
+def test_no_pair_of_near_copies(tmp_path: Path) -> None:
+    assert (
+        pairs_of(tmp_path, rival(answers()[0], ANSWERS[0].replace("karibu na", "karibu na kisiwa cha"))) != []
+    )
+    copy = ANSWERS[0] + " Kweli."  # one 5-word shingle more of eleven
+    assert pairs_of(tmp_path / "again", rival(answers()[0], copy)) == []
+
+
+def test_a_refused_answer_is_never_the_chosen_one(tmp_path: Path) -> None:
+    # Two answers to one prompt, one liked by half of the judges and one by none; both are below the minimum.
+    rows = answers()
+    halfway, worst = rival(rows[0], WORSE), rival(rows[0], "Mto huo uko mbali sana na hapa nilipo leo.", "b1")
+    votes = (
+        all_yes(rows[1:]) + judged(halfway, "yes", "no", "yes", "no") + judged(worst, "no", "no", "no", "no")
+    )
+    toml = (ANSWER_TOML + JUDGEMENT_TOML).replace("[stage.rules]", '[stage.rules]\naggregation = "majority"')
+    builder = replace(
+        BUILDER, preference_margin=0.1, filters=(*BUILDER.filters[:3], Helpfulness(0.8), Duplicates())
+    )
+    built = run(tmp_path, [*rows[1:], halfway, worst], votes, builder, toml)
+    assert {step["reason"]: step["rows"] for step in built.manifest["counts"]["funnel"]} == {"unhelpful": 2}
+    assert "preference" not in built.manifest["configs"]
+
+
+def test_what_is_empty_is_named(tmp_path: Path) -> None:
+    built = run(tmp_path, answers())
+    named = set(built.manifest["left_out_as_empty"])
+    there = {f"{config}/{split}" for config, splits in built.manifest["configs"].items() for split in splits}
+    assert {"preference/train", "rejected/train"} <= named
+    assert not named & there
+
+
+def test_the_campaigns_own_rules_hold(tmp_path: Path) -> None:
+    # The small campaign fails a worker below 50 % after 2 control tasks; the defaults would need 3.
+    rows = answers()
+    golden = [vote("", "no", assignment=f"g{n}", worker="spam", golden="yes") for n in range(2)]
+    votes = all_yes(rows) + golden + [v | {"ASSIGNMENT:worker_id": "spam"} for v in judged(rows[0], "no")]
+    built = run(tmp_path, rows, votes)
+    assert built.manifest["judgements"]["reasons"] == {"golden": 2, "failed_worker": 1}
+
+
+def test_a_campaign_in_another_language_is_refused(tmp_path: Path) -> None:
+    folder = campaign(tmp_path / "campaign", answers())
+    toml = (folder / "campaign.toml").read_text()
+    (folder / "campaign.toml").write_text(toml.replace("swh_Latn", "yor_Latn"))
+    with pytest.raises(LrlError, match=r"campaign.*yor_Latn.*swh_Latn"):
+        build(BUILDER, name="mini", out=tmp_path / "build", given={"campaign": folder})
+
+
+def test_no_records_are_no_release(tmp_path: Path) -> None:
+    folder = campaign(tmp_path / "campaign", answers()[:1])
+    header = (folder / "answers.tsv").read_text().splitlines()[0]
+    (folder / "answers.tsv").write_text(header + "\n")
+    with pytest.raises(LrlError, match="no records"):
+        build(BUILDER, name="mini", out=tmp_path / "build", given={"campaign": folder})
 
 
 def test_unjudged_answers_are_refused(tmp_path: Path) -> None:
@@ -222,8 +321,8 @@ def test_a_leak_is_refused_without_its_text_whatever_came_first(tmp_path: Path) 
     refused = table(built, "rejected").to_pylist()
     assert Counter(row["reason"] for row in refused) == {"suite_leak": 2, "unhelpful": 1}
     assert [row["messages"] for row in refused] == [None] * 3
-    text = b"".join(path.read_bytes() for path in built.folder.rglob("*.parquet"))
-    assert b"Rufiji" not in text
+    text = json.dumps([table(built, config).to_pylist() for config in built.manifest["configs"]])
+    assert "Rufiji" not in text
     assert built.manifest["suite_index"]["tasks"]
     assert "NOT LEAK-CHECKED" not in (built.folder / "README.md").read_text()
 
