@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.hub import client_environment, running_hub
 from tests.sources.exports import answer, campaign, vote
+from tests.test_build import all_yes, answers
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,8 +36,12 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
 
 def test_the_sample_builds_and_its_planted_rows_are_found(tmp_path: Path) -> None:
-    said = lrl("build", "swahili-instruct", "--sample", cwd=tmp_path)
-    assert "SAMPLE" in said and "NOT LEAK-CHECKED" in said and "load_dataset(" in said
+    with running_hub(tmp_path) as server:
+        lrl("tasks", "sample", "swahili-instruct", "--hub", tmp_path / "hub", cwd=tmp_path)
+        env = client_environment(server.url, tmp_path / "home")
+        lrl("tasks", "index", "--out", tmp_path / "index.json", cwd=tmp_path, env=env)
+    said = lrl("build", "swahili-instruct", "--sample", "--suite-index", "index.json", cwd=tmp_path)
+    assert "SAMPLE" in said and "NOT LEAK-CHECKED" not in said and "load_dataset(" in said
     folder = tmp_path / "build" / "lrl-align" / "swahili-instruct"
     manifest = json.loads((folder / "manifest.json").read_text())
     counts, judged = manifest["counts"], manifest["judgements"]
@@ -42,7 +49,9 @@ def test_the_sample_builds_and_its_planted_rows_are_found(tmp_path: Path) -> Non
     assert "**SAMPLE.**" in (folder / "README.md").read_text()
     assert counts["records"] == counts["published"] + counts["rejected"] + counts["withdrawn"] >= 200
     assert judged["judgements"] == judged["counted"] + judged["not_counted"] + judged["withdrawn"] == 1200
-    found = {step["reason"] for step in counts["funnel"]}
+    funnel = {step["reason"]: step["rows"] for step in counts["funnel"]}
+    assert funnel["suite_leak"] == 5  # planted
+    found = set(funnel)
     assert {
         "refused_by_requester",
         "not_submitted",
@@ -92,6 +101,33 @@ def test_bad_input_is_one_line_that_names_it(tmp_path: Path) -> None:
     assert "no such" in bad(tmp_path, f"campaign={tmp_path / 'nowhere'}")
     assert "NAME=PATH" in bad(tmp_path, "campaign")
     assert "there is no builder" in bad(tmp_path, given, builder="klingon-instruct")
+    for key, wrong in (("license", "CC BY 4.0"), ("license", "other"), ("language", "Swahili")):
+        (folder / "campaign.toml").write_text(re.sub(rf'(?m)^{key} = ".*"', f'{key} = "{wrong}"', toml))
+        said = bad(tmp_path, given)
+        assert "campaign.toml" in said and key in said
+    second = "[[stage]]" + toml.rpartition("[[stage]]")[2].replace('"votes-*.tsv"', '"more.tsv"').replace(
+        '"yes"', '"ndiyo"'
+    )
+    (folder / "campaign.toml").write_text(toml + second)
+    assert "two stages ask 'helpful'" in bad(tmp_path, given)
+    (folder / "campaign.toml").write_text(
+        toml.replace("[stage.rules]", '[stage.rules]\naggregation = "coin"')
+    )
+    said = bad(tmp_path, given)
+    assert "stage 2" in said and "aggregation" in said
+    (folder / "campaign.toml").write_text(toml)
+
+
+def test_a_path_that_can_not_be_is_one_line(tmp_path: Path) -> None:
+    folder = campaign(tmp_path / "c [b]", answers(), all_yes(answers()))
+    given = ("build", "swahili-instruct", "--only", "campaign", "--source", f"campaign={folder}")
+    (tmp_path / "file").write_text("")
+    for arguments in (("--out", "file"), ("--suite-index", "."), ("--suite-index", "gone.json")):
+        assert lrl(*given, *arguments, cwd=tmp_path, code=2).count("error:") == 1
+    assert "o[b]" in lrl(*given, "--out", "o[b]", cwd=tmp_path)
+    (tmp_path / "broken.py").write_text("import nothing_like_this")
+    said = lrl("build", "broken.py", cwd=tmp_path, code=2)
+    assert "broken.py" in said and "nothing_like_this" in said
 
 
 def test_a_pool_without_a_worker_column_names_file_and_column(tmp_path: Path) -> None:
