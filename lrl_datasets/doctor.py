@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lrl_datasets.endpoints import without_credentials
 from lrl_datasets.errors import LrlError
 from lrl_datasets.evaluation.tasks import read_suites, refuse_shadowed
 
@@ -108,7 +109,7 @@ def _hub() -> str:
     except ImportError:
         return "huggingface_hub is not installed"
     source = "HF_ENDPOINT" if "HF_ENDPOINT" in os.environ else "default"
-    return f"{constants.ENDPOINT} ({source}), token: {'yes' if get_token() else 'no'}"
+    return f"{without_credentials(constants.ENDPOINT)} ({source}), token: {'yes' if get_token() else 'no'}"
 
 
 # ---- the three uses -------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ LEVELS = (
     ("languages",),
     ("local_hub",),
     ("pseudonyms", "card_validator"),
-    ("schema",),
+    ("schema", "endpoints"),
     ("errors",),
 )
 LEVEL = {name: depth for depth, names in enumerate(reversed(LEVELS)) for name in names}

@@ -12,11 +12,9 @@ environment and ends with its parent.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,9 +23,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
-from urllib.parse import urlsplit
 
 from lrl_datasets import card_validator
+from lrl_datasets.endpoints import is_loopback
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release import manifest
 
@@ -242,18 +240,6 @@ def verify_loads(
         if loaded[config] != dict(splits):
             raise LrlError(f"{what}, config {config}: loaded {loaded[config]} rows, built {dict(splits)}")
     return loaded
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Say whether an endpoint is on this computer: every address its host resolves to is a loopback one."""
-    host = urlsplit(endpoint).hostname
-    if not host:
-        raise LrlError(f"{endpoint!r} is no endpoint: write it as http://HOST:PORT or https://HOST")
-    try:
-        found = {str(item[4][0]).partition("%")[0] for item in socket.getaddrinfo(host, None)}
-    except OSError:
-        return False
-    return bool(found) and all(ipaddress.ip_address(address).is_loopback for address in found)
 
 
 # ---- in the child process -------------------------------------------------------------------------------
