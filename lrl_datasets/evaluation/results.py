@@ -11,11 +11,16 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+DETECTABLE = (
+    "detectable: the smallest difference that 80 % power finds at 5 %, runs unpaired; none: too few items"
+)
 Z_95 = 1.959964  # two-sided 95 %
 Z_80 = 0.841621  # power of 80 %
 
@@ -29,6 +34,8 @@ class Score:
     dataset: str
     commit: str | None
     """The commit of the dataset that was read; null where it came from elsewhere than a Hub."""
+    sample: bool | None
+    """The rows are SAMPLE rows, written for a rehearsal; null where the dataset's card could not be read."""
     split: str
     n: int
     """Items scored."""
@@ -55,6 +62,10 @@ class Results:
     """`causal` or `seq2seq`, as the harness found it."""
     limit: int | None
     scores: list[Score]
+    endpoint: str
+    """The Hub in use, without credentials."""
+    offline: bool
+    """The rows are the cache's and were compared with no Hub."""
     versions: dict[str, str] = field(default_factory=dict)
 
     def table(self) -> Table:
@@ -76,11 +87,25 @@ class Results:
 def _write(results: Results, output: Path) -> None:
     from rich.console import Console
 
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
     text = json.dumps(asdict(results), indent=2, ensure_ascii=False, allow_nan=False)
     (output / "results.json").write_text(text + "\n", encoding="utf-8")
     with (output / "results.txt").open("w", encoding="utf-8") as file:
         Console(file=file, width=140).print(results.table())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for what a run writes, unless it is there.
+
+    Raises
+    ------
+    LrlError
+        Something else is in its place, or it may not be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LrlError(f"{folder}: is not a folder and cannot be made one: {error.strerror}") from error
 
 
 def _table(results: Results) -> Table:
@@ -89,25 +114,51 @@ def _table(results: Results) -> Table:
     title = f"{results.model} ({results.kind})" + (
         f", first {results.limit} items only" if results.limit else ""
     )
-    table = Table(
-        title=title,
-        caption="difference: the smallest that 80 % power finds at 5 %, runs unpaired; none: too few items",
-    )
+    table = Table(title=title, caption="\n".join([DETECTABLE, *source_notes(asdict(results))]))
     for name in ("task", "prompts", "split"):
         table.add_column(name)
-    for name in ("n", "metric", "score", "95 % interval", "difference"):
+    for name in ("n", "metric", "score", "95 % interval", "detectable"):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for score in results.scores:
         scale = 100 if score.percent else 1
         interval = "–" if score.low is None else f"{score.low * scale:.1f}–{(score.high or 0) * scale:.1f}"
-        difference = "–" if score.detectable is None else f"{min(score.detectable * scale, 100):.1f}"
         table.add_row(
-            score.task, score.prompt_family, score.split,
+            score.task, score.prompt_family, score.split + (" (SAMPLE)" if score.sample else ""),
             str(score.n) if score.n == score.items else f"{score.n} of {score.items}",
             f"{score.metric} %" if score.percent else score.metric,
-            f"{score.value * scale:.1f}", interval, difference if difference != "100.0" else "none",
+            f"{score.value * scale:.1f}", interval, detectable(score.detectable, scale),
         )  # fmt: skip
     return table
+
+
+def detectable(difference: float | None, scale: float) -> str:
+    """Write a detectable difference as the tables have it."""
+    if difference is None:
+        return "–"
+    return "none" if difference * scale >= 100 else f"{difference * scale:.1f}"
+
+
+def source_notes(results: dict[str, Any]) -> list[str]:
+    """Say where the rows of a run come from and what to make of them, as its table and the fine-tune's say it.
+
+    Parameters
+    ----------
+    results
+        `Results` as JSON has it.
+    """
+    scores = [score for score in results["scores"] if not score["dataset"].endswith(" tasks")]
+    if results["offline"]:
+        notes = ["offline: datasets from the cache, not compared with a Hub"]
+    else:
+        notes = [f"datasets from {results['endpoint']}"]
+    if any(score["sample"] for score in scores):
+        notes.append("SAMPLE: rows written for a rehearsal, their scores mean nothing")
+    folders = dict.fromkeys(score["task"] for score in scores if score["commit"] is None)
+    unread = dict.fromkeys(score["task"] for score in scores if score["commit"] and score["sample"] is None)
+    for names, what in ((folders, "from no commit of a Hub"), (unread, "SAMPLE or not is unknown")):
+        if names:
+            notes.append(f"{what}: {', '.join(names)}")
+    return notes
 
 
 # ---- statistics -----------------------------------------------------------------------------------------

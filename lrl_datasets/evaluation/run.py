@@ -1,13 +1,15 @@
 """Runs tasks on a model with the real lm-eval.
 
 It takes a model (a folder or a Hub id) and the names of tasks or groups, and gives `Results`. It refuses what
-the harness would let pass: a broken task file, and a folder that would be read in a dataset's place.
+the harness would let pass: a broken task file, a folder that would be read in a dataset's place, rows of the cache
+that the Hub in use does not have, and an encoder-decoder model where its encoder would have nothing to read.
 """
 
 from __future__ import annotations
 
-import math
 import os
+import random
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,13 +17,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from lrl_datasets.endpoints import without_credentials
 from lrl_datasets.errors import LrlError
-from lrl_datasets.evaluation.origin import origin
-from lrl_datasets.evaluation.results import Z_95, Results, Score, detectable_difference, share_error, wilson
-from lrl_datasets.evaluation.tasks import Suites, read_suites, refuse_shadowed, tasks_dir
-
-STOCK = "stock"
-"""Prompt family of every task that is the harness's own."""
+from lrl_datasets.evaluation.origin import check_commit, endpoint, is_offline, is_sample, origin, resolve
+from lrl_datasets.evaluation.results import Results, make_folder
+from lrl_datasets.evaluation.scores import Source, scored_split, to_scores
+from lrl_datasets.evaluation.tasks import read_suites, refuse_shadowed, tasks_dir
 
 
 def evaluate(
@@ -56,40 +57,50 @@ def evaluate(
     ------
     LrlError
         lm-eval is not installed; a task file of ours is broken; a name is unknown; a folder of the working
-        directory shadows a dataset that a task loads; a dataset or the model cannot be loaded.
+        directory shadows a dataset that a task loads; a dataset or the model cannot be loaded; rows are not those
+        of the commit that the Hub in use names (see `HF_HUB_OFFLINE`, under which none is asked); the model is an
+        encoder-decoder and a task for causal models only; there is no such device.
     """
     suites = read_suites()
+    if not tasks:
+        raise LrlError(f"no task is named; ours are {', '.join(suites.files)}")
     _need_lm_eval()
     import lm_eval
-    import torch
     from lm_eval.tasks import TaskManager
 
+    device = _device(device)
+    kind = _kind(model, revision)
+    if kind == "seq2seq":
+        suites.refuse_encoders(tasks)
     # Reading the harness's own thousands of task files takes ten seconds: only where one of them is asked for.
     stock = any(member not in suites.tasks for name in tasks for member in suites.members(name))
     include = [] if stock and _shipped(tasks_dir()) else [str(tasks_dir())]
     manager = TaskManager(include_path=include, include_defaults=stock)
-    refuse_shadowed(_datasets(manager, tasks))
+    named = list(_datasets(manager, tasks))
+    refuse_shadowed(name for name, _ in named)
+    # Before anything is loaded: where the Hub does not answer, loading tries for half a minute, then reads the cache.
+    commits = {} if is_offline() else {pair: resolve(*pair, "dataset") for pair in named}
     try:
         loaded = manager.load(list(tasks))
     except (OSError, ValueError) as error:
         raise LrlError(f"tasks {', '.join(tasks)} cannot be loaded: {error}") from error
-    chosen = [loaded["groups"].get(name) or loaded["tasks"][name] for name in tasks]
-    arguments = {"pretrained": str(model)} | ({"revision": revision} if revision else {})
-    device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+    sources = {name: _source(task, commits) for name, task in loaded["tasks"].items()}
+    if output is not None:
+        make_folder(output)
     with _one_process():
-        try:
-            raw = lm_eval.simple_evaluate(
-                model="hf", model_args=arguments, tasks=chosen, task_manager=manager, limit=limit,
-                batch_size=batch_size, device=device, log_samples=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise LrlError(f"model {model} cannot be loaded: {error}") from error
+        language_model = _load_model(model, revision, batch_size, device)
+        _prepare(loaded["tasks"])
+        # `simple_evaluate` would load everything a second time and collect facts of the machine, among them a
+        # git commit, whose absence git reports on the terminal.
+        raw = lm_eval.evaluate(lm=language_model, task_dict=loaded, limit=limit, log_samples=True)
     results = Results(
         model=str(model),
         revision=revision,
-        kind=_kind(model, revision),
+        kind=kind,
         limit=limit,
-        scores=_scores(raw, loaded, suites),
+        scores=to_scores(raw, loaded, suites, sources),
+        endpoint=endpoint(),
+        offline=is_offline(),
         versions={
             name: version(name) for name in ("lrl-datasets", "lm_eval", "transformers", "torch", "datasets")
         },
@@ -115,97 +126,6 @@ def use_endpoint(url: str) -> None:
         )
 
 
-# ---- from the harness's results to scores ---------------------------------------------------------------
-
-
-def _scores(raw: dict[str, Any], loaded: dict[str, Any], suites: Suites) -> list[Score]:
-    scores: dict[str, list[Score]] = {}
-    errors: dict[tuple[str, str], float | None] = {}
-    for name, task in loaded["tasks"].items():
-        known = suites.tasks.get(name)
-        split = task.config.test_split or task.config.validation_split
-        counts = raw["n-samples"][name]
-        for metric in task.aggregation():
-            values = [sample[metric] for sample in raw["samples"][name]]
-            value = float(raw["results"][name][f"{metric},none"])
-            low, high, error = _interval(value, values, raw["results"][name][f"{metric}_stderr,none"])
-            errors[name, metric] = error
-            score = Score(
-                task=name,
-                prompt_family=known.metadata.prompt_family if known else STOCK,
-                dataset=f"{task.config.dataset_path}/{task.config.dataset_name or 'default'}",
-                commit=read[1] if (read := origin(task.dataset[split])) else None,
-                split=split,
-                n=counts["effective"],
-                items=counts["original"],
-                metric=metric,
-                value=value,
-                low=low,
-                high=high,
-                detectable=None if error is None else detectable_difference(error),
-                percent=_is_share(values),
-            )
-            scores.setdefault(name, []).append(score)
-    flat = [score for listed in scores.values() for score in listed]
-    return flat + [
-        score for name in loaded["groups"] for score in _group_scores(name, raw, loaded, flat, errors)
-    ]
-
-
-def _interval(
-    value: float, values: list[Any], stderr: Any
-) -> tuple[float | None, float | None, float | None]:
-    """Return low, high and standard error: a share's own, else the harness's (a bootstrap for chrF)."""
-    if _is_share(values):
-        successes = round(sum(values))
-        return *wilson(successes, len(values)), share_error(successes, len(values))
-    if not isinstance(stderr, (int, float)) or stderr == 0:  # one item, or items that are all alike
-        return None, None, None
-    return value - Z_95 * stderr, value + Z_95 * stderr, float(stderr)
-
-
-def _is_share(values: list[Any]) -> bool:
-    return all(isinstance(value, (int, float)) and value in (0, 1) for value in values)
-
-
-def _group_scores(
-    name: str,
-    raw: dict[str, Any],
-    loaded: dict[str, Any],
-    flat: list[Score],
-    errors: dict[tuple[str, str], Any],
-) -> Iterator[Score]:
-    """Yield what the harness aggregates over a group; the items are strata, so errors add as (n·error/N)²."""
-    members = [task.task_name for task in loaded["groups"][name].get_all_tasks()]
-    for key, value in raw["results"][name].items():
-        metric, _, filtered = key.partition(",")
-        if filtered != "none" or metric.endswith("_stderr"):
-            continue
-        parts = [score for score in flat if score.task in members and score.metric == metric]
-        total = sum(part.n for part in parts)
-        terms = [errors[part.task, metric] for part in parts]
-        error = None
-        if all(term is not None for term in terms):
-            error = math.sqrt(
-                sum((part.n * term / total) ** 2 for part, term in zip(parts, terms, strict=True))
-            )
-        yield Score(
-            task=name,
-            prompt_family=" + ".join(dict.fromkeys(part.prompt_family for part in parts)),
-            dataset=f"{len(parts)} tasks",
-            commit=None,
-            split=" + ".join(dict.fromkeys(part.split for part in parts)),
-            n=total,
-            items=sum(part.items for part in parts),
-            metric=metric,
-            value=float(value),
-            low=None if error is None else max(0.0, value - Z_95 * error),
-            high=None if error is None else min(1.0, value + Z_95 * error),
-            detectable=None if error is None else detectable_difference(error),
-            percent=all(part.percent for part in parts),
-        )
-
-
 # ---- around the harness ---------------------------------------------------------------------------------
 
 
@@ -224,7 +144,8 @@ def _shipped(where: Path) -> bool:
     return there.is_dir() and there.parents[2] == where.parents[1]
 
 
-def _datasets(manager: Any, names: Sequence[str]) -> Iterator[str]:
+def _datasets(manager: Any, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the datasets and revisions that tasks name in their own file, not in one it includes."""
     for name in names:
         entry = manager.task_index.get(name)
         if entry is None:
@@ -235,7 +156,11 @@ def _datasets(manager: Any, names: Sequence[str]) -> Iterator[str]:
                 manager, [member if isinstance(member, str) else member["task"] for member in members]
             )
         elif "/" in str(entry.cfg.get("dataset_path")):
-            yield entry.cfg["dataset_path"]
+            yield entry.cfg["dataset_path"], _revision(entry.cfg.get("dataset_kwargs"))
+
+
+def _revision(dataset_kwargs: dict[str, Any] | None) -> str:
+    return str((dataset_kwargs or {}).get("revision") or "main")
 
 
 @contextmanager
@@ -252,8 +177,83 @@ def _one_process() -> Iterator[None]:
             os.environ["DISABLE_MULTIPROC"] = before
 
 
+# ---- what is scored, on what ----------------------------------------------------------------------------
+
+
+def _source(task: Any, commits: dict[tuple[str, str], str]) -> Source:
+    """Find where a loaded task's rows come from, and refuse those that the Hub in use does not have."""
+    name = str(task.config.dataset_path)
+    refuse_shadowed([name] if "/" in name else [])  # here also what a task of the harness includes
+    rows = task.dataset[scored_split(task)]
+    found = origin(rows)
+    if found is None:  # a folder or files that the task names
+        return Source(None, None)
+    if not is_offline():
+        revision = _revision(task.config.dataset_kwargs)
+        check_commit(rows, name, commits.get((name, revision)) or resolve(name, revision, "dataset"))
+    return Source(found[1], is_sample(name, found[1]))
+
+
+def _prepare(tasks: dict[str, Any]) -> None:
+    """Set seeds and the number of examples as `lm_eval.simple_evaluate` and so the bare command do."""
+    import numpy as np
+    import torch
+    from lm_eval import defaults
+
+    random.seed(defaults.DEFAULT_RANDOM_SEED)
+    np.random.seed(defaults.DEFAULT_OTHER_SEED)
+    torch.manual_seed(defaults.DEFAULT_OTHER_SEED)
+    for task in tasks.values():
+        if task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=defaults.DEFAULT_OTHER_SEED)
+
+
+def _load_model(model: str | Path, revision: str | None, batch_size: int, device: str) -> Any:
+    from lm_eval.api.registry import get_model
+    from safetensors import SafetensorError
+
+    arguments = {"pretrained": str(model)} | ({"revision": revision} if revision else {})
+    try:
+        return get_model("hf").create_from_arg_obj(arguments, {"batch_size": batch_size, "device": device})
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _not_loaded(model, error) from error
+
+
+def _not_loaded(model: str | Path, error: Exception) -> LrlError:
+    first = without_credentials(str(error)).partition("\n")[0]
+    where = "" if Path(model).is_dir() else f" from {endpoint()}"
+    return LrlError(f"model {model} cannot be loaded{where}: {first}")
+
+
 def _kind(model: str | Path, revision: str | None) -> str:
+    """Read from a model's configuration whether it is causal or encoder-decoder."""
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(str(model), revision=revision)
+    folder = Path(model)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise LrlError(f"{folder}: there is no model in this folder (config.json is missing)")
+    elif not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", str(model)):
+        raise LrlError(f"{model}: there is no such folder, and no model of a Hub is called so")
+    try:
+        config = transformers.AutoConfig.from_pretrained(str(model), revision=revision)
+    except (OSError, ValueError) as error:
+        raise _not_loaded(model, error) from error
     return "seq2seq" if config.is_encoder_decoder else "causal"
+
+
+def _device(name: str | None) -> str:
+    """Return the device to run on; one that is not there the harness would replace without a word."""
+    import torch
+
+    there = ["cpu"]
+    if torch.cuda.is_available():
+        there += ["cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        there += ["mps", "mps:0"]
+    if torch.xpu.is_available():
+        there += [f"xpu:{number}" for number in range(torch.xpu.device_count())]
+    if name is not None and name not in there:
+        raise LrlError(f"device {name}: not here; there are {', '.join(there)}")
+    return name or ("cuda:0" if "cuda:0" in there else "cpu")

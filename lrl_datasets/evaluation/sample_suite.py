@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.origin import SAMPLE_TAGS
 from lrl_datasets.evaluation.tasks import TaskFile, read_suites
 from lrl_datasets.local_hub import put
 
@@ -114,7 +115,11 @@ def _write_repository(
         pq.write_table(table, target)
     lines = [f"  - split: {split}\n    path: {config}/{split}-*" for split in splits]
     (folder / "README.md").write_text(
-        f"---\nconfigs:\n- config_name: {config}\n  data_files:\n" + "\n".join(lines) + "\n---\n\n"
+        "---\n"
+        + "".join(["tags:\n", *(f"- {tag}\n" for tag in SAMPLE_TAGS)])
+        + f"configs:\n- config_name: {config}\n  data_files:\n"
+        + "\n".join(lines)
+        + "\n---\n\n"
         f"# Sample rows in the place of {task.dataset_path}\n\nWritten for a rehearsal of lrl-datasets, "
         "in the columns of the real dataset. None of its rows is here; scores on these mean nothing.\n",
         encoding="utf-8",

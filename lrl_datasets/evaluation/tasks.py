@@ -10,18 +10,16 @@ is written for one suite by name.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
-import jinja2
-import jinja2.meta
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.templates import check_format, check_template
 
 
 def tasks_dir() -> Path:
@@ -66,6 +64,16 @@ class TaskMetadata(BaseModel):
     """The dataset's columns: an Arrow type's name, a list of class names, or `messages`: a conversation."""
     index: IndexRule | None
     """Null: the task's rows are a held-out split of ours, which the build itself keeps apart."""
+
+
+class GroupMetadata(BaseModel):
+    """The `metadata` block of a group of ours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: float
+    causal_only: bool = False
+    """The prompts put what a model must read into the scored continuation, which no encoder sees."""
 
 
 class TaskFile(BaseModel):
@@ -115,21 +123,21 @@ class TaskFile(BaseModel):
         columns = set(self.metadata.columns)
         if not self.split:
             raise ValueError("names neither a test_split nor a validation_split, so nothing would be scored")
-        _check_template("doc_to_text", self.doc_to_text, columns)
+        check_template("doc_to_text", self.doc_to_text, columns)
         if self.doc_to_text.rstrip() != self.doc_to_text:
             raise ValueError("doc_to_text: ends in white space, which tokenizers join to the choice")
         if self.doc_to_target not in columns:
-            _check_template("doc_to_target", self.doc_to_target, columns)
+            check_template("doc_to_target", self.doc_to_target, columns)
         if isinstance(self.doc_to_choice, str) and self.doc_to_choice not in columns:
-            _check_template("doc_to_choice", self.doc_to_choice, columns)
+            check_template("doc_to_choice", self.doc_to_choice, columns)
         if (self.output_type == "multiple_choice") != (self.doc_to_choice is not None):
             raise ValueError("doc_to_choice: goes with output_type multiple_choice and only with it")
         if self.metadata.index:
             for text in self.metadata.index.texts:
-                _check_format("metadata.index.texts", text, columns)
+                check_format("metadata.index.texts", text, columns)
             for split in self.metadata.index.splits:
                 rule = self.metadata.index.lineage_of(split)
-                _check_format("metadata.index.lineage", rule, columns | {"split", "row"})
+                check_format("metadata.index.lineage", rule, columns | {"split", "row"})
         for metric in self.metric_list:
             if not {"metric", "aggregation", "higher_is_better"} <= set(metric):
                 raise ValueError("metric_list: each entry needs metric, aggregation and higher_is_better")
@@ -144,12 +152,31 @@ class Suites:
     groups: dict[str, list[str]]
     """Group to its members; a member that is neither here is a task of the harness."""
     files: dict[str, Path]
+    causal_only: frozenset[str] = frozenset()
+    """Groups whose prompts an encoder-decoder model cannot be scored with."""
 
     def members(self, name: str) -> list[str]:
         """Return the names of the tasks under a group, or the task itself."""
         if name in self.groups:
             return [task for member in self.groups[name] for task in self.members(member)]
         return [name]
+
+    def refuse_encoders(self, names: Iterable[str]) -> None:
+        """Refuse tasks and groups that an encoder-decoder model cannot be scored with.
+
+        Raises
+        ------
+        LrlError
+            A name is a group that is for causal models only, or one of its tasks.
+        """
+        for name in names:
+            for group in sorted(self.causal_only):
+                if shared := set(self.members(name)) & set(self.members(group)):
+                    what = name if name in (group, *shared) else f"{name} with {', '.join(sorted(shared))}"
+                    raise LrlError(
+                        f"{what}: {self.files[group]} is for causal models only, and this is an encoder-decoder "
+                        "model: its encoder would have nothing, or not everything, to read"
+                    )
 
 
 def read_suites(folder: Path | None = None) -> Suites:
@@ -164,6 +191,7 @@ def read_suites(folder: Path | None = None) -> Suites:
     tasks: dict[str, TaskFile] = {}
     groups: dict[str, list[str]] = {}
     files: dict[str, Path] = {}
+    causal_only: set[str] = set()
     for path in sorted(folder.rglob("*.yaml")):
         content = _read(path, ())
         name = content.get("group") or content.get("task")
@@ -173,10 +201,12 @@ def read_suites(folder: Path | None = None) -> Suites:
             raise LrlError(f"{path}: {files[name]} has the name {name}; lm-eval would skip one of them")
         files[name] = path
         if "group" in content:
-            groups[name] = _group(path, content)
+            groups[name], metadata = _group(path, content)
+            if metadata.causal_only:
+                causal_only.add(name)
         else:
             tasks[name] = _task(path, content)
-    return Suites(tasks, groups, files)
+    return Suites(tasks, groups, files, frozenset(causal_only))
 
 
 def refuse_shadowed(datasets: Iterable[str], folder: Path | None = None) -> None:
@@ -230,9 +260,7 @@ def _task(path: Path, content: dict[str, Any]) -> TaskFile:
     try:
         task = TaskFile(**content)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise LrlError(f"{path}: {where + ': ' if where else ''}{first['msg']}") from error
+        raise LrlError(f"{path}: {_first(error)}") from error
     for key in ("process_docs", "process_results"):
         if (value := getattr(task, key)) is not None:
             _check_function(path, key, value)
@@ -247,43 +275,22 @@ def _check_function(path: Path, key: str, value: str) -> None:
         raise LrlError(f"{path}: {key}: {value} is no function of a file beside it")
 
 
-def _group(path: Path, content: dict[str, Any]) -> list[str]:
+def _group(path: Path, content: dict[str, Any]) -> tuple[list[str], GroupMetadata]:
     unknown = set(content) - {"group", "task", "aggregate_metric_list", "metadata"}
     members = content.get("task")
     if unknown:
         raise LrlError(f"{path}: unknown keys {', '.join(sorted(unknown))}")
     if not isinstance(members, list) or not all(isinstance(member, str) for member in members):
         raise LrlError(f"{path}: task: must list the names of the group's tasks")
-    return members
-
-
-# ---- templates ------------------------------------------------------------------------------------------
-
-_JINJA = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 (prompts, not pages)
-
-
-def _check_template(key: str, template: str, columns: set[str]) -> None:
     try:
-        tree = _JINJA.parse(template)
-    except jinja2.TemplateSyntaxError as error:
-        raise ValueError(f"{key}: {error.message} (line {error.lineno})") from error
-    read = jinja2.meta.find_undeclared_variables(tree)
-    if not read:
-        raise ValueError(f"{key}: reads no column of the dataset, it would be the same for every row")
-    if unknown := read - columns:
-        raise ValueError(f"{key}: reads {', '.join(sorted(unknown))}, no column of metadata")
-    if any("{" in text or "}" in text for text in _literals(tree)):
-        raise ValueError(f"{key}: a brace would reach the model literally; columns stand in {{{{…}}}}")
+        return members, GroupMetadata(**content.get("metadata") or {})
+    except (TypeError, ValidationError) as error:
+        raise LrlError(f"{path}: {_first(error, 'metadata')}") from error
 
 
-def _literals(tree: jinja2.nodes.Template) -> Iterator[str]:
-    for node in tree.find_all(jinja2.nodes.TemplateData):
-        yield node.data
-
-
-def _check_format(key: str, template: str, names: set[str]) -> None:
-    read = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-    if not read:
-        raise ValueError(f"{key}: {template!r} reads no column")
-    if unknown := read - names:
-        raise ValueError(f"{key}: {template!r} reads {', '.join(sorted(unknown))}, no column of metadata")
+def _first(error: Exception, *above: str) -> str:
+    if not isinstance(error, ValidationError):
+        return ".".join(above) + f": {error}"
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join([*above, *(str(part) for part in first["loc"])])
+    return f"{where + ': ' if where else ''}{first['msg']}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.origin import check_commit, resolve
 from lrl_datasets.evaluation.tasks import refuse_shadowed
 from lrl_datasets.training.recipe import DatasetChoice
 
@@ -46,7 +47,8 @@ def load_data(choice: DatasetChoice) -> Data:
     ------
     LrlError
         A folder of the working directory shadows the dataset; the Hub does not know it, the revision or the
-        config; it has no train split, or no held-out one; a row is no conversation that ends in an answer.
+        config; other rows than the Hub's were read from the cache; it has no train split, or no held-out one;
+        a row is no conversation that ends in an answer.
     """
     refuse_shadowed([choice.id])
     import datasets
@@ -74,7 +76,10 @@ def load_data(choice: DatasetChoice) -> Data:
         )
     if splits != list(choice.held_out):
         notes.append(f"the held-out loss is measured on {' + '.join(splits)}")
-    pairs = {name: to_pairs(loaded[name], f"{where}, {name}", choice.input) for name in ["train", *splits]}
+    used = {name: loaded[name] for name in ["train", *splits]}
+    for rows in used.values():
+        check_commit(rows, choice.id, commit)
+    pairs = {name: to_pairs(rows, f"{where}, {name}", choice.input) for name, rows in used.items()}
     return Data(pairs["train"], [pair for name in splits for pair in pairs[name]], splits, commit, notes)
 
 
@@ -101,32 +106,3 @@ def to_pairs(rows: Iterable[Mapping[str, Any]], where: str, template: str = "{pr
     if not pairs:
         raise LrlError(f"{where}: there are no rows")
     return pairs
-
-
-def resolve(name: str, revision: str, kind: str) -> str:
-    """Resolve a revision of a Hub `dataset` or `model` to its commit.
-
-    Raises
-    ------
-    LrlError
-        The Hub cannot be reached or does not know the repository or the revision.
-    """
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-
-    api = HfApi()
-    where = f"{kind} {name}@{revision} at {api.endpoint}"
-    try:
-        info = api.repo_info(name, revision=revision, repo_type=kind)
-    except RevisionNotFoundError as error:
-        raise LrlError(f"{where}: there is no such revision") from error
-    except RepositoryNotFoundError as error:
-        raise LrlError(f"{where}: there is no such {kind}, or it is private") from error
-    except Exception as error:
-        # When nobody answers, the client's transport raises its own kinds, no public names of the Hub's.
-        if isinstance(error, (HfHubHTTPError, OSError)) or type(error).__module__.startswith("httpx"):
-            raise LrlError(f"{where}: the Hub does not answer: {error}") from error
-        raise
-    if not info.sha:
-        raise LrlError(f"{where}: the Hub names no commit")
-    return str(info.sha)

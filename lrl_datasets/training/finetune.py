@@ -25,7 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.origin import endpoint
+from lrl_datasets.evaluation.results import make_folder
 from lrl_datasets.evaluation.run import evaluate
+from lrl_datasets.evaluation.tasks import read_suites
 from lrl_datasets.training.data import Data, load_data
 from lrl_datasets.training.model import Origin, load_model, need_packages, origin
 from lrl_datasets.training.plan import make_plan
@@ -91,6 +94,7 @@ def run(
     console: Console | None = None,
 ) -> RunResult:
     """Run a recipe on what was loaded; see `finetune`."""
+    read_suites().refuse_encoders(recipe.evaluation.tasks)  # only such models are trained here
     rows, held_out = (
         encode(source.tokenizer, pairs, recipe.lengths) for pairs in (data.train, data.held_out)
     )
@@ -171,7 +175,8 @@ def _identity(recipe: Recipe, data: Data, source: Origin) -> dict[str, Any]:
 
 def _open_folder(output: Path, identity: dict[str, Any], resume: bool) -> None:
     path = output / "recipe.json"
-    if output.exists() and any(output.iterdir()):
+    make_folder(output)
+    if any(output.iterdir()):
         if not resume:
             raise LrlError(f"{output}: holds something already; resume that run, or choose another folder")
         if not path.is_file():
@@ -180,7 +185,6 @@ def _open_folder(output: Path, identity: dict[str, Any], resume: bool) -> None:
         if changed := _differences(there, identity):
             raise LrlError(f"{output}: another run is in this folder: {', '.join(changed)} changed since")
         return
-    output.mkdir(parents=True, exist_ok=True)
     _write_json(path, identity)
 
 
@@ -213,7 +217,7 @@ def environment(precision: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "precision": precision,
-        "hub": os.environ.get("HF_ENDPOINT", "https://huggingface.co"),
+        "hub": endpoint(),
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.results import DETECTABLE, detectable, source_notes
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -95,13 +96,13 @@ def _scores(result: RunResult) -> Table:
     limit = (after or before)["limit"]
     table = Table(
         title="scores before and after training" + (f", first {limit} items only" if limit else ""),
-        caption="95 % confidence intervals; difference: the smallest that 80 % power finds at 5 %, unpaired",
+        caption="\n".join(["95 % confidence intervals", DETECTABLE, *source_notes(after or before)]),
     )
     for name in ("task", "prompts", "split"):
         table.add_column(name, overflow="fold")
     table.add_column("n", justify="right")
     table.add_column("metric", overflow="fold")
-    for name in ("before", "after", "difference"):
+    for name in ("before", "after", "after − before", "detectable"):
         table.add_column(name, justify="right", overflow="fold")
     scores = {name: {(s["task"], s["metric"]): s for s in results.get("scores", [])}
               for name, results in (("before", before), ("after", after))}  # fmt: skip
@@ -109,15 +110,19 @@ def _scores(result: RunResult) -> Table:
         pair = [scores[name].get(key) for name in ("before", "after")]
         told = next(score for score in reversed(pair) if score)
         scale = 100 if told["percent"] else 1
-        detectable = told["detectable"]
         table.add_row(
-            told["task"], told["prompt_family"], told["split"],
+            told["task"], told["prompt_family"], told["split"] + (" (SAMPLE)" if told["sample"] else ""),
             str(told["n"]) if told["n"] == told["items"] else f"{told['n']} of {told['items']}",
             f"{told['metric']} %" if told["percent"] else told["metric"],
             *(_with_interval(score, scale) for score in pair),
-            "–" if detectable is None else f"{detectable * scale:.1f}",
+            _change(pair, scale), detectable(told["detectable"], scale),
         )  # fmt: skip
     return table
+
+
+def _change(pair: list[dict[str, Any] | None], scale: int) -> str:
+    before, after = pair
+    return f"{(after['value'] - before['value']) * scale:+.1f}" if before and after else "–"
 
 
 def _with_interval(score: dict[str, Any] | None, scale: int) -> str:

@@ -73,8 +73,9 @@ def write_release(folder: Path, *, sample: bool) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(messages, schema=schema.SFT), target)
     splits = "".join(f"  - split: {name}\n    path: data/{name}-*\n" for name in ("train", "test"))
+    tags = "tags: [lrl-datasets, sample]\n" if sample else ""  # as the real card has them
     (folder / "README.md").write_text(
-        f"---\nconfigs:\n- config_name: default\n  data_files:\n{splits}---\n", encoding="utf-8"
+        f"---\n{tags}configs:\n- config_name: default\n  data_files:\n{splits}---\n", encoding="utf-8"
     )
     manifest: dict[str, Any] = {"repository": "lrl-align/swahili-instruct", "sample": sample}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from lrl_datasets.errors import LrlError
 from lrl_datasets.evaluation.results import (
     Results,
     Score,
+    detectable,
     detectable_difference,
     share_error,
+    source_notes,
     wilson,
 )
 
@@ -51,15 +55,55 @@ def test_four_times_the_items_halve_the_difference(n: int) -> None:
 
 def score(**changed: object) -> Score:
     facts: dict[str, object] = {
-        "task": "t", "prompt_family": "ours", "dataset": "a/b/sw", "commit": "c" * 40, "split": "test", "n": 4,
-        "items": 9, "metric": "acc", "value": 0.5, "low": 0.1, "high": 0.9, "detectable": 0.25, "percent": True,
+        "task": "t", "prompt_family": "ours", "dataset": "a/b/sw", "commit": "c" * 40, "sample": False, "split": "test",
+        "n": 4, "items": 9, "metric": "acc", "value": 0.5, "low": 0.1, "high": 0.9, "detectable": 0.25, "percent": True,
     }  # fmt: skip
     return Score(**(facts | changed))  # type: ignore[arg-type]
 
 
+def run(scores: list[Score], offline: bool = False) -> Results:
+    return Results("m", None, "causal", 4, scores, "http://hub", offline)
+
+
+def test_the_notes_say_what_the_rows_are() -> None:
+    group = score(task="g", dataset="3 tasks", commit=None, sample=None)
+    scores = [
+        score(sample=True),
+        score(task="u", commit=None, sample=None),
+        score(task="v", sample=None),
+        group,
+    ]
+    assert source_notes(asdict(run(scores, offline=True))) == [
+        "offline: datasets from the cache, not compared with a Hub",
+        "SAMPLE: rows written for a rehearsal, their scores mean nothing",
+        "from no commit of a Hub: u",
+        "SAMPLE or not is unknown: v",
+    ]
+    console = Console(width=160, record=True)
+    console.print(run(scores).table())
+    assert "test (SAMPLE)" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("difference", "scale", "shown"),
+    [(None, 100, "–"), (0.25, 100, "25.0"), (1.2, 100, "none"), (3.21, 1, "3.2")],
+)
+def test_a_detectable_difference_beyond_the_scale_is_none(
+    difference: float | None, scale: float, shown: str
+) -> None:
+    assert detectable(difference, scale) == shown
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for folder in (tmp_path / "file", tmp_path / "file/deeper"):
+        with pytest.raises(LrlError, match="is not a folder and cannot be made one"):
+            run([score()]).write(folder)
+
+
 def test_the_table_states_everything_and_the_json_has_the_same(tmp_path: Path) -> None:
     none = score(task="u", metric="chrf", value=31.25, low=None, high=None, detectable=None, percent=False)
-    results = Results("m", None, "causal", 4, [score(), none])
+    results = run([score(), none])
     console = Console(width=160, record=True)
     console.print(results.table())
     shown = console.export_text()
@@ -73,8 +117,11 @@ def test_the_table_states_everything_and_the_json_has_the_same(tmp_path: Path) -
         "25.0",
         "31.2",
         "first 4 items only",
+        "detectable",
+        "datasets from http://hub",
     ):
         assert text in shown
+    assert "SAMPLE" not in shown and "offline" not in shown
     results.write(tmp_path / "out")
     written = json.loads((tmp_path / "out/results.json").read_text())
     assert written["scores"][0]["value"] == 0.5

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from lrl_datasets.errors import LrlError
-from lrl_datasets.evaluation.run import evaluate, use_endpoint
-from lrl_datasets.local_hub import put
+from lrl_datasets.evaluation.run import _load_model, evaluate, use_endpoint
+from lrl_datasets.evaluation.tasks import tasks_dir
+from lrl_datasets.local_hub import Server, put
 
 from ..hub import run_client, running_hub
 from . import suite
@@ -27,6 +28,8 @@ def test_scores_of_a_task_that_is_scored_whole(
     out = tmp_path / "out"
     shown = client(
         f"""
+import os
+os.dup2(1, 2)  # what git says outside a repository is to be seen too
 from pathlib import Path
 from lrl_datasets.evaluation.run import evaluate
 from rich.console import Console
@@ -46,6 +49,10 @@ Console(width=150).print(results.table())
         assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
         assert math.isfinite(score["detectable"])
     assert "95 % interval" in shown and "sw_xcopa" in shown
+    assert results["endpoint"].startswith("http://127.0.0.1:") and results["offline"] is False
+    assert xnli["sample"] is xcopa["sample"] is True
+    assert "test (SAMPLE)" in shown and f"datasets from {results['endpoint']}" in shown
+    assert "not a git repository" not in shown
 
 
 @pytest.mark.data
@@ -102,8 +109,6 @@ LOAD = (
 def test_a_shadowing_folder_is_refused_by_evaluate_and_by_the_task(
     client: Callable[[str], str], tiny_mt5: Path, tmp_path: Path
 ) -> None:
-    from lrl_datasets.evaluation.tasks import tasks_dir
-
     release = suite.write_release(tmp_path / "release", sample=False)
     before = f'import shutil; shutil.copytree({str(release)!r}, "lrl-align/swahili-instruct")'
     run = f'from lrl_datasets.evaluation.run import evaluate; evaluate({str(tiny_mt5)!r}, ["sw_instruct"])'
@@ -111,15 +116,13 @@ def test_a_shadowing_folder_is_refused_by_evaluate_and_by_the_task(
     refused = "shadows the dataset lrl-align/swahili-instruct"
     assert refused in client(REFUSED.format(before=before, what=run))
     # The bare command has the task's own word for it.
-    assert "REFUSED sw_instruct: its rows were not read from a commit on the Hub" in client(
+    assert "REFUSED the rows were not read from a commit on the Hub" in client(
         REFUSED.format(before=before, what=load)
     )
 
 
 def test_a_sample_release_is_refused_away_from_loopback(tmp_path: Path, suite_hub: object) -> None:
     """The endpoint is still this computer's, since a test has no other; only its name is another one."""
-    from lrl_datasets.evaluation.tasks import tasks_dir
-
     what = LOAD.format(tasks=str(tasks_dir())) + '; print("LOADED")'
     elsewhere = "import huggingface_hub.constants as c; real = c.ENDPOINT; import datasets, huggingface_hub"
     rename = """
@@ -135,7 +138,7 @@ def load(*args, **kwargs):
         c.ENDPOINT = "https://hub.example.org"
 datasets.load_dataset = load
 """
-    for sample, expected in ((True, "REFUSED sw_instruct: lrl-align/swahili-instruct at"), (False, "LOADED")):
+    for sample, expected in ((True, "REFUSED lrl-align/swahili-instruct at"), (False, "LOADED")):
         folder = tmp_path / str(sample)
         suite.fill(folder / "hub", folder / "scratch", sample=sample)
         with running_hub(folder) as hub:
@@ -146,8 +149,6 @@ datasets.load_dataset = load
 
 
 def test_a_release_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    from lrl_datasets.evaluation.tasks import tasks_dir
-
     release = suite.write_release(tmp_path / "release", sample=False)
     (release / "manifest.json").unlink()
     put(tmp_path / "hub", "lrl-align/swahili-instruct", release, tag="v1.0.0")
@@ -159,27 +160,81 @@ def test_a_release_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_task_and_a_missing_dataset_are_refused(
-    client: Callable[[str], str], tmp_path: Path
+    client: Callable[[str], str], tiny_mt5: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(LrlError, match="there is no task or group sw_xnil; ours are"):
-        evaluate(tmp_path, ["sw_xnil"])
+        evaluate(tiny_mt5, ["sw_xnil"])
     with running_hub(tmp_path) as hub:
         told = run_client(
             REFUSED.format(
                 before="from lrl_datasets.evaluation.run import evaluate",
-                what='evaluate("nowhere", ["sw_xcopa"])',
+                what=f'evaluate({str(tiny_mt5)!r}, ["sw_xcopa"])',
             ),
             hub.url,
             tmp_path,
         )
-    assert "REFUSED tasks sw_xcopa cannot be loaded" in told
+    assert f"REFUSED dataset cambridgeltl/xcopa@main at {hub.url}: there is no such dataset" in told
     told = client(
         REFUSED.format(
             before="from lrl_datasets.evaluation.run import evaluate",
-            what='evaluate("./nowhere", ["sw_xcopa"])',
+            what='evaluate("no/where", ["sw_xcopa"])',
         )
     )
-    assert "REFUSED model ./nowhere cannot be loaded" in told
+    assert "REFUSED model no/where cannot be loaded from http://127.0.0.1" in told
+
+
+CACHED = """
+from lrl_datasets.evaluation.run import evaluate
+evaluate({model!r}, ["sw_xcopa"], limit=1)
+"""
+
+
+def test_cached_rows_are_scored_only_where_the_hub_in_use_has_them(
+    suite_hub: Server, tiny_mt5: Path, tmp_path: Path
+) -> None:
+    """One cache after a rehearsal, then a Hub that does not answer, one without the dataset, and none at all."""
+    home, code = tmp_path / "home", CACHED.format(model=str(tiny_mt5))
+    run_client(code, suite_hub.url, tmp_path, home=home, env=ONE_THREAD)
+
+    def again(endpoint: str, what: str, **env: str) -> str:
+        refused = REFUSED.format(before="from rich.console import Console", what=what)
+        return run_client(refused, endpoint, tmp_path, home=home, env=ONE_THREAD | env)
+
+    run = code.strip().replace("\n", "; ")
+    told = again("http://me:secret@127.0.0.1:9", run)
+    assert "REFUSED dataset cambridgeltl/xcopa@main at http://127.0.0.1:9: the Hub does not answer" in told
+    with running_hub(tmp_path / "empty") as other:
+        told = again(other.url, run)
+        assert f"REFUSED dataset cambridgeltl/xcopa@main at {other.url}: there is no such dataset" in told
+    shown = run.replace("; evaluate(", "; results = evaluate(")
+    shown += "; print(results.offline); Console(width=150).print(results.table())"
+    told = again("http://127.0.0.1:9", shown, HF_HUB_OFFLINE="1")
+    assert "offline: datasets from the cache, not compared with a Hub" in told and "test (SAMPLE)" in told
+    # The bare command has the tasks' own word for it.
+    bare = LOAD.replace("sw_instruct", "sw_xcopa").format(tasks=str(tasks_dir()))
+    told = again("https://hub.invalid", bare, HF_HUB_OFFLINE="1")
+    assert "REFUSED cambridgeltl/xcopa at" in told and "these are SAMPLE rows" in told
+
+
+def test_encoder_decoders_are_refused_where_a_group_is_for_causal_models(tiny_mt5: Path) -> None:
+    for names in (["sw_suite_stock"], ["sw_xcopa", "xnli_sw"]):
+        with pytest.raises(LrlError, match=r"_sw_suite_stock.yaml is for causal models only"):
+            evaluate(tiny_mt5, names)
+
+
+def test_what_cannot_be_run_is_refused_in_one_line(tiny_mt5: Path, tmp_path: Path) -> None:
+    with pytest.raises(LrlError, match="no task is named; ours are sw_suite, "):
+        evaluate(tiny_mt5, [])
+    with pytest.raises(LrlError, match=r"there is no model in this folder \(config.json is missing\)"):
+        evaluate(tmp_path, ["sw_xcopa"])
+    with pytest.raises(LrlError, match="/nope/model: there is no such folder"):
+        evaluate("/nope/model", ["sw_xcopa"])
+    with pytest.raises(LrlError, match="device tpu9: not here; there are cpu"):
+        evaluate(tiny_mt5, ["sw_xcopa"], device="tpu9")
+    (tmp_path / "config.json").write_text('{"model_type": "mt5"}')
+    (tmp_path / "model.safetensors").write_text("broken")
+    with pytest.raises(LrlError, match=f"model {tmp_path} cannot be loaded: "):
+        _load_model(tmp_path, None, 1, "cpu")
 
 
 def test_another_endpoint_is_refused_once_the_client_has_read_one(monkeypatch: pytest.MonkeyPatch) -> None:
