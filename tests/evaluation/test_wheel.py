@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -68,6 +69,10 @@ def wheel(checkout: Path) -> Path:
     stale = checkout / "build/lib/lm_eval/tasks/lrl/gone.yaml"
     stale.parent.mkdir(parents=True)
     stale.write_text("task: gone\n")
+    for folder in ("eval_tasks", "eval_tasks/sw_suite", "builders/samples/swahili"):
+        compiled = checkout / folder / "__pycache__/old.cpython-311.pyc"
+        compiled.parent.mkdir(exist_ok=True)
+        compiled.write_bytes(b"")
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", checkout / "dist", checkout)
     return next((checkout / "dist").glob("*.whl"))
 
@@ -133,6 +138,12 @@ def test_the_wheel_has_the_task_files_twice_and_nothing_stale(installed: Path) -
         assert {
             p.relative_to(folder) for p in folder.rglob("*") if p.suffix != ".pyc" and p.is_file()
         } == names
+
+
+def test_nothing_compiled_is_in_the_wheel(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "lrl_datasets/eval_tasks/sw_suite/utils.py" in names
+    assert [name for name in names if name.endswith(".pyc") or "__pycache__" in name] == []
 
 
 def test_uninstalling_leaves_lm_eval_as_it_was(wheel: Path, tmp_path: Path, without_lm_eval: Path) -> None:
