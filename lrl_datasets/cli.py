@@ -111,20 +111,49 @@ def publish(
     private: Annotated[
         bool, typer.Option("--private", help="Create the repository as a private one.")
     ] = False,
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Open a pull request; once merged, publish again to tag it.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, rows and files, and do nothing.")
+    ] = False,
+    replace_unfinished: Annotated[
+        bool,
+        typer.Option(
+            "--replace-unfinished", help="Commit over a release that was committed and never tagged."
+        ),
+    ] = False,
 ) -> None:
-    """Publish a release: one commit, verified, then its tag. Safe to run again."""
+    """Publish a release: one commit, verified, then its tag. Safe to run again after whatever went wrong.
+
+    The token is the one of `hf auth login`, or HF_TOKEN.
+    """
+    from lrl_datasets import report
+    from lrl_datasets.release import loads
     from lrl_datasets.release import publish as publishing
 
-    published = publishing.publish(folder, endpoint=endpoint, repo=repo, version=version, private=private)
-    what = "was there already" if published.skipped else "published"
-    out.print(f"{published.repo} {published.tag} {what}: {published.uploaded} files uploaded", highlight=False)
+    if dry_run:
+        plan = publishing.preview(
+            folder, endpoint, repo=repo, version=version, private=private, create_pr=create_pr,
+            replace_unfinished=replace_unfinished,
+        )  # fmt: skip
+        out.print(report.publication(plan))
+        return
+    published = publishing.publish(
+        folder, endpoint, repo=repo, version=version, private=private, create_pr=create_pr,
+        replace_unfinished=replace_unfinished,
+    )  # fmt: skip
+    what = "was there already" if published.skipped else "proposed" if published.pull_request else "published"
+    name = published.tag or f"v{published.version} as {published.pull_request}"
+    out.print(f"{published.repo} {name} {what}: {published.uploaded} files uploaded", highlight=False)
     out.print(f"commit {published.commit}, verified file by file\n{published.url}", highlight=False)
     with err.status("loading it as a user would"):
-        loaded = publishing.verify_loads(published, endpoint, publishing.expected_rows(folder))
+        loaded = loads.verify_loads(published, endpoint, loads.built(folder))
     for config, splits in loaded.items():
-        rows = ", ".join(f"{split} {n}" for split, n in splits.items())
-        out.print(f"loads: {config}: {rows}", highlight=False)
-    out.print(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})", highlight=False)
+        rows = ", ".join(f"{split} {content.rows}" for split, content in splits.items())
+        out.print(f"loads, row by row: {config}: {rows}", highlight=False)
+    if published.tag:
+        out.print(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})", highlight=False)
 
 
 @hub.command("serve")

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrl_datasets import schema
+from lrl_datasets.release.plan import Plan
 
 _BAR = 20
 
@@ -37,6 +38,40 @@ def funnel(manifest: dict[str, Any]) -> RenderableType:
         rows = default[split]["rows"] if split in default else 0
         table.add_row("published", split, str(rows), "", _bar(rows, total))
     return Group(table, *_lines(manifest))
+
+
+def publication(plan: Plan) -> RenderableType:
+    """Return what publishing would do: files and rows, before and after."""
+    if plan.tagged:
+        return Text(f"{plan.repo} {plan.tag} is published, as commit {plan.stands}: nothing to do")
+    if plan.stands is not None:
+        where = f"in {plan.pull_request}: nothing to do" if plan.pull_request else "and would be tagged"
+        return Text(f"{plan.repo} {plan.tag} stands at commit {plan.stands} {where}")
+    at = f"on {plan.before or 'a first commit'}, {plan.head}" if plan.head else "into a new repository"
+    return Group(
+        _before_and_after(f"{plan.repo} {plan.tag}, {at}", "file", "bytes", plan.files),
+        _before_and_after("", "config/split", "rows", plan.rows),
+        Text("a dry run: nothing was written"),
+    )
+
+
+def _before_and_after(title: str, what: str, unit: str, pairs: dict[str, list[int | None]]) -> Table:
+    table = Table(title=title, title_justify="left", pad_edge=False)
+    for name in ("", what, f"{unit} before", f"{unit} after"):
+        table.add_column(name, justify="right" if name.startswith(unit) else "left")
+    for name, (before, after) in pairs.items():
+        sign = (
+            "+"
+            if before is None
+            else "-"
+            if after is None
+            else "="
+            if unit == "rows" and before == after
+            else "~"
+        )
+        counts = ("" if count is None else str(count) for count in (before, after))
+        table.add_row(sign, escape(name), *counts)
+    return table
 
 
 def _lines(manifest: dict[str, Any]) -> list[Text]:
