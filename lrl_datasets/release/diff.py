@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release.locations import Release
 from lrl_datasets.release.renamed import rename
+from lrl_datasets.release.withdrawal import recognised
 
 Bump = Literal["major", "minor", "patch"]
 
@@ -116,7 +117,7 @@ def compare(before: Release, after: Release, renamed: Mapping[str, str] | None =
     """
     if renamed:
         before = rename(before, renamed)
-    withdrawn = _withdrawn(after.manifest) - _withdrawn(before.manifest)
+    withdrawn = recognised(after.manifest, _names(before))
     configs, moved, counts = {}, _moved(before, after), {}
     for config in schema.CONFIGS:
         old, new = _keyed(before, config), _keyed(after, config)
@@ -159,13 +160,19 @@ def required_bump(diff: Diff) -> Bump | None:
 
 def minimum_version(previous_version: str, diff: Diff) -> str:
     """Return the smallest version that the change may be published as; the previous one if nothing changed."""
-    major, minor, patch = version_key(previous_version)
+    version_key(previous_version)
+    bump = required_bump(diff)
+    return raised(previous_version, bump) if bump else previous_version
+
+
+def raised(version: str, bump: Bump) -> str:
+    """Return the next version: one part raised, those behind it zero."""
+    major, minor, patch = version_key(version)
     return {
         "major": f"{major + 1}.0.0",
         "minor": f"{major}.{minor + 1}.0",
         "patch": f"{major}.{minor}.{patch + 1}",
-        None: previous_version,
-    }[required_bump(diff)]
+    }[bump]
 
 
 def version_key(version: str) -> tuple[int, int, int]:
@@ -283,10 +290,12 @@ def _counts(old: pa.Table, new: pa.Table, changes: Changes) -> dict[str, dict[st
 # ---- withdrawals ----------------------------------------------------------------------------------------
 
 
-def _withdrawn(content: Mapping[str, Any]) -> set[str]:
-    """Return every id and pseudonym that a release leaves out on request, from its manifest."""
-    listed: Mapping[str, Iterable[str]] = content.get("withdrawn") or {}
-    return {name for names in listed.values() for name in names}
+def _names(release: Release) -> set[str]:
+    """Return every id and pseudonym of a release: among them its successor's manifest knows who left, by hash."""
+    tables = [(release.split_map, "id")]
+    columns = (("default", "annotator"), ("rejected", "annotator"), ("annotations", "worker"))
+    tables += [(table, column) for config, column in columns if (table := release.rows(config)) is not None]
+    return {name for table, column in tables for name in table[column].to_pylist() if name is not None}
 
 
 def _consequences(before: Release, configs: Mapping[str, Changes], withdrawn: set[str]) -> dict[str, str]:
@@ -345,7 +354,9 @@ def _schema_changes(before: Release, after: Release) -> list[SchemaChange]:
                 found.append(SchemaChange(config, "column removed", name, old_type, "", "major"))
             elif not old_type:
                 found.append(SchemaChange(config, "column added", name, "", new_type, "minor"))
-            elif old_type != new_type:
+            elif (
+                was.field(name).type != now.field(name).type
+            ):  # not as strings: Parquet names a list's items anew
                 found.append(SchemaChange(config, "column retyped", name, old_type, new_type, "major"))
     return found
 

@@ -63,9 +63,4 @@ def rename(release: Release, renamed: Mapping[str, str]) -> Release:
         config: {split: of(table) for split, table in splits.items()}
         for config, splits in release.configs.items()
     }
-    withdrawn = {
-        kind: [renamed.get(name, name) for name in names]
-        for kind, names in (release.manifest.get("withdrawn") or {}).items()
-    }
-    content = release.manifest | ({"withdrawn": withdrawn} if withdrawn else {})
-    return Release(content, configs, of(release.split_map), release.folder)
+    return Release(release.manifest, configs, of(release.split_map), release.folder)

@@ -17,6 +17,7 @@ from lrl_datasets.release import diff as diffs
 from lrl_datasets.release.changelog import changelog
 from lrl_datasets.release.diff import compare, minimum_version, required_bump
 from lrl_datasets.release.locations import Release, locate, read
+from lrl_datasets.release.withdrawal import Asked, hashed
 from tests.hub import run_client, running_hub
 from tests.sources.exports import Row
 from tests.test_build import all_yes, answers, judged, run
@@ -170,7 +171,9 @@ def test_withdrawn_rows_are_named_by_id_and_what_followed_stands_apart(
     row, judge = id_of(release, texts[0]), pseudonyms.pseudonym("campaign", "judge2", KEY.encode())
     votes = [vote for vote in all_yes(rows[1:]) if vote["ASSIGNMENT:worker_id"] != "judge2"]
     after = built(tmp_path, "two", rows[1:], votes)
-    after = replace(after, manifest=after.manifest | {"withdrawn": {"rows": [row], "annotators": [judge]}})
+    after = replace(
+        after, manifest=after.manifest | {"withdrawn": hashed(Asked(frozenset({row}), frozenset({judge})))}
+    )
     found = compare(release, after)
     assert found.withdrawn == sorted([row, judge])
     assert (found.configs["default"].withdrawn, found.configs["default"].removed) == ([row], [])

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from lrl_datasets import schema
-from lrl_datasets.release.splits import Splits, assign, first_marks
+from lrl_datasets.release import splits
+from lrl_datasets.release.splits import Splits, first_marks, with_groups
 
 SALT = Splits(salt="test salt", validation=0.25, test=0.25)
 
@@ -22,6 +23,10 @@ def rows(*given_rows: dict[str, object]) -> pa.Table:
         {"cluster": row["id"], "creation_method": "crowd", "may_hold_out": True} | row for row in given_rows
     ]
     return pa.Table.from_pylist(filled, schema=pa.schema(list(fields.items())))
+
+
+def assign(table: pa.Table, shares: Splits) -> pa.Table:
+    return splits.assign(with_groups(table), shares)
 
 
 def conversation(prompt: str, answer: str = "x") -> list[dict[str, str]]:
