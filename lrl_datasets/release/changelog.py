@@ -30,9 +30,12 @@ def changelog(
     """
     if previous is None or diff is None:
         return [entry(version, None, published)]
-    earlier = previous.get("changelog") or [entry(previous["version"], None, _published(previous))]
+    earlier = [
+        {"superseded_by": None} | old
+        for old in previous.get("changelog") or [entry(previous["version"], None, _published(previous))]
+    ]
     if diff.withdrawn:
-        earlier = [{"superseded_by": version} | old for old in earlier]
+        earlier = [old | {"superseded_by": version} for old in earlier]
     return [entry(version, diff, published), *earlier]
 
 
@@ -40,7 +43,7 @@ def entry(version: str, diff: Diff | None, published: int) -> dict[str, Any]:
     """Return one entry: what changed in the config `default`, in rows, and the breaks of its schema."""
     if diff is None:
         return {"version": version, "rows": published, "added": published, "removed": 0, "withdrawn": 0,
-                "changed": 0, "metadata": 0, "schema": []}  # fmt: skip
+                "changed": 0, "metadata": 0, "schema": [], "superseded_by": None}  # fmt: skip
     changes = diff.configs.get("default", Changes())
     return {
         "version": version,
@@ -51,6 +54,7 @@ def entry(version: str, diff: Diff | None, published: int) -> dict[str, Any]:
         "changed": len(changes.content),
         "metadata": len(changes.metadata) + changes.revision_only,
         "schema": [" ".join(filter(None, (one.config, one.change, one.name))) for one in diff.schema],
+        "superseded_by": None,
     }
 
 
