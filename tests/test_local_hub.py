@@ -25,6 +25,7 @@ from lrl_datasets.local_hub.body import Body, BrokenBody, byte_range
 from lrl_datasets.local_hub.objects import git_blob, is_lfs
 from lrl_datasets.local_hub.store import Changes, HubError, Store, check_path, check_repo_id
 from tests.hub import put_dataset, run_client, running_hub
+from tests.local_hub.http import request
 
 CARD = b"""---
 license: apache-2.0
@@ -76,28 +77,6 @@ def hub(place: Path) -> Iterator[local_hub.Server]:
 def commit(hub: local_hub.Server) -> str:
     """A dataset of two configs, put there by the real client and tagged; its commit."""
     return put_dataset(hub.url, "lrl-align/two-configs", dict(FILES), tag="v1.0.0")
-
-
-def request(
-    hub: local_hub.Server,
-    method: str,
-    path: str,
-    headers: dict[str, str] | None = None,
-    body: bytes | None = None,
-) -> tuple[int, dict[str, str], bytes]:
-    """Send one plain HTTP request; returns status, headers (lower case) and body."""
-    connection = http.client.HTTPConnection(urlsplit(hub.url).netloc, timeout=30)
-    try:
-        connection.putrequest(method, path, skip_host="Host" in (headers or {}), skip_accept_encoding=True)
-        for name, value in (headers or {}).items():
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        response = connection.getresponse()
-        return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
-    finally:
-        connection.close()
 
 
 # ---- datasets -------------------------------------------------------------------------------------------

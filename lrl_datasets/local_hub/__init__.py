@@ -2,10 +2,10 @@
 
 Takes a folder and serves it over HTTP to the real, unmodified clients (huggingface_hub, datasets,
 transformers, lm-eval) that have its address in `HF_ENDPOINT`. It knows nothing of releases: it keeps
-repositories, commits, branches and tags of any dataset or model. Until Xet is spoken here, clients that
-upload need `HF_HUB_DISABLE_XET=1` before huggingface_hub is imported.
+repositories, commits, branches and tags of any dataset or model. Clients upload by LFS or by Xet, whichever they
+choose, and download by plain HTTP.
 
-`objects.py` and `store.py` are what is kept, `api.py`, `uploads.py` and `describe.py` what is answered,
+`objects.py` and `store.py` are what is kept, `api.py`, `uploads.py`, `xet.py` and `describe.py` what is answered,
 `server.py` and `body.py` how it is carried, `faults.py` how it goes wrong on purpose.
 """
 
@@ -58,7 +58,7 @@ def serve_forever(
     try:
         with serve(directory, port, host, token) as server:
             print(f"local Hub: {server.url}  (store: {Path(directory).resolve()})")
-            print(f"export HF_ENDPOINT={server.url} HF_HUB_DISABLE_XET=1", flush=True)
+            print(f"export HF_ENDPOINT={server.url}", flush=True)
             server.wait()
     finally:
         logger.removeHandler(handler)

@@ -1,8 +1,8 @@
 """The Hub's HTTP API over a store: one request in, one response out, no sockets.
 
 Written against what huggingface_hub 2.4 and datasets 5.2 send and read: repositories, refs, tags, branches,
-info, tree, paths, history, `resolve`, and the uploads of `uploads.py`. Left out are pull requests, spaces and
-Xet; a request for one of them is refused with a sentence that says so.
+info, tree, paths, history, `resolve`, and the uploads of `uploads.py` (LFS) and `xet.py`. Left out are pull
+requests and spaces; a request for one of them is refused with a sentence that says so.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from lrl_datasets.local_hub.objects import HubError
 from lrl_datasets.local_hub.protocol import Request, Response, page
 from lrl_datasets.local_hub.store import KINDS, Store
 from lrl_datasets.local_hub.uploads import Uploads
+from lrl_datasets.local_hub.xet import Xet
 
 TREE_PAGE, EXPANDED_PAGE, COMMITS_PAGE = 1000, 50, 50
 
@@ -50,6 +51,7 @@ class Api:
         self.store = store
         self.token = token
         self.uploads = Uploads(store)
+        self.xet = Xet(store)
 
     def answer(self, request: Request) -> Response:
         """Answer one request; a refusal is raised as `HubError`."""
@@ -67,6 +69,8 @@ class Api:
                 return self._whoami(request)
             case ["api", "telemetry", *_]:
                 return Response()
+            case ["xet", store_id, *rest]:
+                return self.xet.answer(request, store_id, rest)
             case ["lfs", oid] if request.method == "PUT":
                 return self.uploads.lfs_put(request, oid)
             case [*repo, "info", "lfs", "objects", "batch"] if request.method == "POST":
@@ -159,8 +163,11 @@ class Api:
                 return self._file(request, kind, repo_id, revision, "/".join(path))
             case (("GET" | "HEAD"), [] | ["revision", _]):
                 return self._info(request, kind, repo_id, rest[1] if rest else "main")
-            case _, ["xet-write-token" | "xet-read-token", *_]:
-                raise HubError(404, "This Hub speaks no Xet: set HF_HUB_DISABLE_XET=1")
+            case _, ["xet-read-token", *_]:
+                raise HubError(404, "Downloads from this Hub are plain HTTP")
+            case "GET", ["xet-write-token", *_]:
+                self._may_write(request)
+                return self.xet.token(request)
             case "POST", ["paths-info", revision]:
                 return self._paths_info(request, kind, repo_id, revision)
         self._may_write(request)

@@ -4,6 +4,9 @@
     datasets/ORG--NAME/commits/0123….json   one commit: parent, date, message and the whole tree
     datasets/ORG--NAME/refs.json            branches, tags and converts, each a commit id
     models/…                                the same for models
+    secret                                  what upload addresses are signed with; mode 0600
+    xet/                                    what Xet clients sent (`xet.py`); may be removed
+    locks/ tmp/                             writers take turns; files on their way
 
 There is no database. Everything is written to a temporary file, synced and renamed, and the refs file last:
 a crash at any point leaves the previous state and at most an unreferenced file. Commits never change. Writers
@@ -27,7 +30,15 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from lrl_datasets.local_hub.objects import GITATTRIBUTES, Entry, HubError, Objects, write_file
+from lrl_datasets.local_hub.objects import (
+    GITATTRIBUTES,
+    Entry,
+    HubError,
+    Objects,
+    made_once,
+    sync_folder,
+    write_file,
+)
 
 KINDS = ("datasets", "models")
 
@@ -79,6 +90,8 @@ class Store:
         for name in ("locks", *KINDS):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self.objects = Objects(self.root)
+        self.secret = made_once(self.root / "secret", self.objects.tmp).encode()
+        """What the addresses and tokens of uploads are signed with, also after a restart."""
         self._read_commit = functools.lru_cache(maxsize=64)(_read_commit)
 
     # ---- reading ----
@@ -150,6 +163,7 @@ class Store:
             self.refs(kind, repo_id)
             gone = Path(tempfile.mkdtemp(dir=self.objects.tmp))
             os.replace(self._folder(kind, repo_id), gone / "repository")
+            sync_folder(self.root / kind)
         shutil.rmtree(gone)
 
     def commit(
@@ -261,12 +275,12 @@ class Store:
         data = json.dumps(commit, ensure_ascii=False).encode()
         sha = hashlib.sha1(b"commit %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
         path = self._commit_path(kind, repo_id, sha)
-        write_file(path, data)
+        write_file(path, data, self.objects.tmp)
         return self._read_commit(path)
 
     def _write_refs(self, kind: str, refs: Refs) -> None:
         data = json.dumps(vars(refs), indent=1, sort_keys=True).encode()
-        write_file(self._folder(kind, refs.id) / "refs.json", data)
+        write_file(self._folder(kind, refs.id) / "refs.json", data, self.objects.tmp)
 
 
 def check_repo_id(repo_id: str) -> None:

@@ -6,7 +6,6 @@ import base64
 import binascii
 import hmac
 import json
-import secrets
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, BinaryIO
@@ -32,7 +31,6 @@ class Uploads:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._secret = secrets.token_bytes(32)
 
     def preupload(self, request: Request, kind: str, repo_id: str, revision: str) -> Response:
         """Say of every file whether it comes as LFS or inside the commit, and what the branch holds of it."""
@@ -121,7 +119,7 @@ class Uploads:
         return Response(data={"success": True, "commitUrl": url, "commitOid": made.id, "hookOutput": ""})
 
     def _signature(self, oid: str, size: int) -> str:
-        return hmac.new(self._secret, f"{oid} {size}".encode(), sha256).hexdigest()
+        return hmac.new(self.store.secret, f"lfs {oid} {size}".encode(), sha256).hexdigest()
 
 
 def _lines(body: BinaryIO) -> Iterator[tuple[str, dict[str, Any]]]:
