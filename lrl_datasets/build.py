@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lrl_datasets import languages, pseudonyms, schema
+from lrl_datasets import languages, lock, pseudonyms, schema
 from lrl_datasets.crowd import aggregation, join
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter, add_column
@@ -95,6 +95,7 @@ def build(
     only: Collection[str] = (),
     suite_index: Path | None = None,
     beside: Path | None = None,
+    lock_file: Path | None = None,
     progress: Progress = lambda step: None,
 ) -> Built:
     """Build a release folder at `out/<repository>`.
@@ -122,6 +123,8 @@ def build(
         File of `lrl tasks index`. Without it nothing is checked for leaks, and the release says so.
     beside
         Folder of the builder's script: a `withdrawn.txt` there names rows from the Hub.
+    lock_file
+        File of `lrl lock`: the Hub sources are read at its commits, and every file must have its hash.
     progress
         Called with the name of each step as it begins.
 
@@ -142,7 +145,7 @@ def build(
     read: dict[str, SourceTables] = {}
     for source, path in chosen:
         progress(f"read {source.name}")
-        read[source.name] = source.read(path)
+        read[source.name] = lock.read(source, path, lock_file)
     steps = {step.name: step for step in builder.filters}
 
     rows = _located(pa.concat_tables([tables.candidates for tables in read.values()]))

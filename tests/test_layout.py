@@ -15,6 +15,7 @@ LEVELS = (
     ("training", "report", "scaffold", "doctor"),
     ("evaluation",),
     ("build",),
+    ("lock",),
     ("release",),
     ("crowd",),
     ("filters", "sources"),
