@@ -73,26 +73,113 @@ def build(
     suite_index: Annotated[
         Path | None, typer.Option(help="File of `lrl tasks index`: refuse rows that leak.")
     ] = None,
-    version: Annotated[str, typer.Option(help="Version of the dataset.")] = "1.0.0",
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="Version of the dataset; default 1.0.0, later the smallest that the change calls for."
+        ),
+    ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|REPO@TAG", help="The release before this one: its rows keep their splits."
+        ),
+    ] = None,
+    rekey: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLDKEYFILE", help="The previous release's pseudonym key, where it is another now."
+        ),
+    ] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the release.")] = Path("build"),
 ) -> None:
-    """Build a release folder and print its funnel."""
+    """Build a release folder and print its funnel.
+
+    Near-copies of withdrawn rows, and the new names of the withdrawn after --rekey, are added to `withdrawn.txt`.
+    """
     from lrl_datasets import report
     from lrl_datasets.build import build as run
-    from lrl_datasets.builders import find
+    from lrl_datasets.builders import find, script
+    from lrl_datasets.lock import beside as lock_beside
+    from lrl_datasets.release import withdrawal
 
     given = dict(_name_and_path(text) for text in source or [])
     name, found = find(builder)
+    lock_file = lock_beside(script(builder))
     with err.status("reading") as status:
         built = run(
             found, name=name, out=out_dir, version=version, sample=sample, given=given, only=only or [],
-            suite_index=suite_index, progress=status.update,
+            suite_index=suite_index, previous=previous, rekey=rekey, beside=script(builder).parent,
+            lock_file=lock_file if lock_file.is_file() else None, progress=status.update,
         )  # fmt: skip
+    for file, lines in built.to_withdraw.items():
+        for line in withdrawal.add(file, lines):
+            out.print(f"added to {file}: {line}", highlight=False, markup=False)
     out.print(report.funnel(built.manifest))
     if built.quarantine:
         out.print(f"bytes of unreadable records (local, not published): {built.quarantine}", highlight=False)
+    if built.unknown_withdrawn:
+        out.print(f"withdrawn, and not read: {', '.join(built.unknown_withdrawn)}", highlight=False)
+    if built.renamed:
+        out.print(f"old and new names (local, never publish it): {built.renamed}", highlight=False)
     out.print(f"\nload it:  load_dataset({str(built.folder)!r})", highlight=False)
     out.print(f"publish:  lrl publish {built.folder} --endpoint URL", highlight=False)
+
+
+@app.command()
+def withdraw(
+    row: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A row's `id`; may be repeated.")
+    ] = None,
+    annotator: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PSEUDONYM", help="`annotator` or `worker`: answers and votes leave; may be repeated."
+        ),
+    ] = None,
+    campaign: Annotated[Path | None, typer.Option(metavar="DIR", help="The campaign folder.")] = None,
+    builder: Annotated[
+        str | None,
+        typer.Option(help="Instead: the builder, for rows from the Hub (the file lies beside it)."),
+    ] = None,
+) -> None:
+    """Write into `withdrawn.txt` who asked to be removed; the next version leaves them out of every config.
+
+    A row leaves with its near-copies and the votes on it, an annotator with all answers and votes; the posteriors
+    are computed anew. Then build and publish the next version, with --previous. Keep the file: no rebuild brings
+    back what stands in it.
+
+    Older tags still hold them. A tag never moves, with this one exception, for which the maintainer:
+
+    1. publishes the next version, and tells the users of the older ones;
+
+    2. squashes the history of main: huggingface_hub.HfApi().super_squash_history(REPO, repo_type="dataset");
+
+    3. deletes every tag, also the new one: hf repos tag delete REPO vX.Y.Z --repo-type dataset;
+
+    4. deletes the large files that are left over: HfApi().list_lfs_files and permanently_delete_lfs_files;
+
+    5. runs `lrl publish` on the new release's folder again: it finds main as it must be and only sets the tag.
+    """
+    from lrl_datasets.builders import script
+    from lrl_datasets.release import withdrawal
+
+    lines = [f"row {name}" for name in row or []] + [f"annotator {name}" for name in annotator or []]
+    if not lines:
+        raise LrlError("name whom: --row ID or --annotator PSEUDONYM")
+    if (campaign is None) == (builder is None):
+        raise LrlError(
+            "say where the rows come from: --campaign DIR, or --builder NAME for rows from the Hub"
+        )
+    folder = campaign if campaign is not None else script(str(builder)).parent
+    if campaign is not None and not (campaign / "campaign.toml").is_file():
+        raise LrlError(f"{campaign}: no campaign folder (there is no campaign.toml)")
+    file = folder / withdrawal.FILE
+    added = withdrawal.add(file, lines)
+    for line in added:
+        out.print(f"added to {file}: {line}", highlight=False, markup=False)
+    if not added:
+        out.print(f"{file} has all of it already", highlight=False)
 
 
 def _name_and_path(text: str) -> tuple[str, Path]:
@@ -154,6 +241,90 @@ def publish(
         out.print(f"loads, row by row: {config}: {rows}", highlight=False)
     if published.tag:
         out.print(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})", highlight=False)
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="The older release: a folder, or REPO@v1.0.0.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The newer release.")],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything, every id, as JSON.")
+    ] = None,
+    renamed: Annotated[
+        Path | None,
+        typer.Option(help="The NAME.renamed.json of a build with --rekey: old and new names."),
+    ] = None,
+    endpoint: Endpoint = None,
+) -> None:
+    """Show what changed between two releases, and the version it calls for; exit code 1 if it may not be.
+
+    A row that moved between splits is always an error.
+    """
+    import json
+
+    from lrl_datasets import report
+    from lrl_datasets.release import diff as differences
+    from lrl_datasets.release import locations
+    from lrl_datasets.release.renamed import read_names
+
+    names = read_names(renamed) if renamed else None
+    found = differences.compare(locations.read(before, endpoint), locations.read(after, endpoint), names)
+    out.print(report.difference(found))
+    if json_file:
+        text = json.dumps(found.as_json(), indent=2, ensure_ascii=False, sort_keys=True)
+        json_file.write_text(text + "\n", encoding="utf-8")
+        out.print(f"wrote {json_file}", highlight=False)
+    if found.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    release: Annotated[str, typer.Argument(metavar="FOLDER|REPO@TAG", help="A folder, or REPO@v1.0.0.")],
+    endpoint: Endpoint = None,
+) -> None:
+    """Read a release again and check files, rows, votes, splits, card and people; exit code 1 with findings."""
+    from lrl_datasets import report
+    from lrl_datasets.release.verify import verify as run
+
+    with err.status("checking"):
+        checked = run(release, endpoint)
+    out.print(report.verification(release, checked))
+    if any(one.findings for one in checked):
+        raise typer.Exit(1)
+
+
+@app.command()
+def lock(
+    builder: Annotated[str, typer.Argument(help="A builder by name (swahili-instruct) or path (mine.py).")],
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; say whether the lock fits builder and Hub, for CI."),
+    ] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Fix a builder's Hub sources to commits and to the bytes of their files, in NAME.lock.json beside it."""
+    _use(endpoint)
+    from lrl_datasets import lock as locking
+    from lrl_datasets.builders import find, script
+
+    _, found = find(builder)
+    file = locking.beside(script(builder))
+    if check:
+        with err.status("comparing with the Hub"):
+            wrong, notes = locking.check(found.sources, file)
+        for note in notes:
+            out.print(note, highlight=False, markup=False)
+        if wrong:
+            raise LrlError("\n".join(wrong))
+        out.print(f"{file} fits", highlight=False)
+        return
+    with err.status("reading the Hub"):
+        locked = locking.resolve(found.sources)
+    locked.save(file)
+    for name, source in locked.sources.items():
+        out.print(f"{name}: {source.repo} @ {source.commit}, {len(source.files)} files", highlight=False)
+    out.print(f"wrote {file}", highlight=False)
 
 
 @hub.command("serve")
