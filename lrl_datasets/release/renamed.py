@@ -7,12 +7,15 @@ withdrawals and diff are as if the key had stayed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
 from lrl_datasets import schema
+from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import add_column
 from lrl_datasets.release.locations import Release
 
@@ -64,3 +67,22 @@ def rename(release: Release, renamed: Mapping[str, str]) -> Release:
         for config, splits in release.configs.items()
     }
     return Release(release.manifest, configs, of(release.split_map), release.folder)
+
+
+def read_names(path: Path) -> dict[str, str]:
+    """Read the local file of a build with `--rekey`: old → new name.
+
+    Raises
+    ------
+    LrlError
+        It is missing or something else.
+    """
+    try:
+        names = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise LrlError(f"{path}: there is no such file") from None
+    except ValueError as problem:
+        raise LrlError(f"{path}: not JSON: {problem}") from None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise LrlError(f"{path}: not a translation of names")
+    return names
