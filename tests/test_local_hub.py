@@ -223,7 +223,7 @@ refused("stale parent", lambda: commit([Add("a/x.txt", b"3")], parent_commit=hea
 refused("missing branch", lambda: commit([Add("a/x.txt", b"3")], revision="nowhere"))
 refused("missing file", lambda: commit([Delete("nowhere.txt")]))
 refused("file as folder", lambda: commit([Add("b.txt/c", b"3")]))
-refused("pull request", lambda: commit([Add("a/x.txt", b"3")], create_pr=True))
+refused("pull request of nowhere", lambda: commit([Add("a/x.txt", b"3")], create_pr=True, revision="nowhere"))
 refused("bad card", lambda: commit([Add("README.md", b"---\\nlicense: mine\\n---\\n")]))
 print("unchanged", api.repo_info(**repo).sha == one)
 print("nothing new", commit([Add("b.txt", b"2")]).oid == one)
@@ -251,7 +251,7 @@ refused("space", lambda: api.create_repo("lrl-align/app", repo_type="space", spa
         "missing branch RevisionNotFoundError 404",
         "missing file RemoteEntryNotFoundError 404",
         "file as folder BadRequestError 400",
-        "pull request BadRequestError 400",
+        "pull request of nowhere RevisionNotFoundError 404",
         "bad card ValueError ",
         "unchanged True",
         "nothing new True",

@@ -1,8 +1,8 @@
 """The Hub's HTTP API over a store: one request in, one response out, no sockets.
 
 Written against what huggingface_hub 2.4 and datasets 5.2 send and read: repositories, refs, tags, branches,
-info, tree, paths, history, `resolve`, and the uploads of `uploads.py` (LFS) and `xet.py`. Left out are pull
-requests and spaces; a request for one of them is refused with a sentence that says so.
+info, tree, paths, history, `resolve`, and the uploads of `uploads.py` (LFS) and `xet.py`. Pull requests are
+commits that may be merged, without the discussion. Spaces are refused with a sentence that says so.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TREE_PAGE, EXPANDED_PAGE, COMMITS_PAGE = 1000, 50, 50
 # What may follow a repository's id: `api/models/gpt2/tree/main` names `gpt2`, not `gpt2/tree`.
 _ACTIONS = {
     "revision", "tree", "paths-info", "refs", "commits", "commit", "preupload", "branch", "tag",
-    "xet-write-token", "xet-read-token", "parquet", "settings", "discussions", "resolve", "raw",
+    "xet-write-token", "xet-read-token", "parquet", "settings", "discussions", "super-squash", "resolve", "raw",
 }  # fmt: skip
 
 
@@ -119,6 +119,8 @@ class Api:
             and (not author or repo_id.startswith(author + "/"))
             and (self._authorised(request) or not self.store.refs(kind, repo_id).private)
         ]
+        if not request.flag("full"):
+            found = [{k: v for k, v in item.items() if k not in ("siblings", "cardData")} for item in found]
         return Response(data=found[: request.number("limit", len(found))])
 
     def _create_or_delete(self, request: Request, action: str) -> Response:
@@ -176,6 +178,15 @@ class Api:
                 return self.uploads.preupload(request, kind, repo_id, revision)
             case "POST", ["commit", revision]:
                 return self.uploads.commit(request, kind, repo_id, revision)
+            case "POST", ["discussions", number, "merge"]:
+                self.store.merge(kind, repo_id, number)
+                return Response()
+            case "POST", ["super-squash", branch]:
+                title = str(request.json().get("message") or f"Squash {branch}")
+                self.store.squash(kind, repo_id, branch, title)
+                return Response()
+            case "PUT", ["settings"]:
+                return self._settings(request, kind, repo_id)
             case "POST", ["branch", *name] if name:
                 start = request.json().get("startingPoint")
                 self.store.create_branch(kind, repo_id, "/".join(name), None if start is None else str(start))
@@ -190,6 +201,19 @@ class Api:
                 self.store.delete_tag(kind, repo_id, "/".join(name))
                 return Response()
         raise _nothing_here(request)
+
+    def _settings(self, request: Request, kind: str, repo_id: str) -> Response:
+        asked = request.json()
+        if asked.pop("gated", False):
+            raise HubError(400, "This Hub gates no repositories; make it private")
+        visibility = asked.pop("visibility", None)
+        private = asked.pop(
+            "private", visibility == "private" if visibility in ("public", "private") else None
+        )
+        if not isinstance(private, bool) or asked:
+            raise HubError(400, "This Hub knows one setting, visibility: public or private")
+        self.store.set_private(kind, repo_id, private)
+        return Response()
 
     # ---- reading ----
 
@@ -212,7 +236,9 @@ class Api:
             "converts": listed(refs.converts, "refs/convert/"),
             "tags": listed(refs.tags, "refs/tags/"),
         }
-        return Response(data=data | ({"pullRequests": []} if request.query.get("include_prs") else {}))
+        if request.query.get("include_prs"):
+            data["pullRequests"] = listed(refs.pulls, "refs/pr/")
+        return Response(data=data)
 
     def _tree(self, request: Request, kind: str, repo_id: str, revision: str, folder: str) -> Response:
         commit = self.store.commit_at(kind, repo_id, revision)

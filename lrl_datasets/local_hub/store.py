@@ -65,6 +65,8 @@ class Refs:
     branches: dict[str, str] = field(default_factory=dict)
     converts: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    pulls: dict[str, str] = field(default_factory=dict)
+    """Pull requests by number, open or merged: `refs/pr/1` and so on."""
 
 
 @dataclass
@@ -117,7 +119,8 @@ class Store:
         """Return the commit id of a branch, tag, `refs/…` name or full commit id."""
         refs = self.refs(kind, repo_id)
         named = refs.tags | refs.branches
-        for prefix, table in (("heads", refs.branches), ("tags", refs.tags), ("convert", refs.converts)):
+        tables = {"heads": refs.branches, "tags": refs.tags, "convert": refs.converts, "pr": refs.pulls}
+        for prefix, table in tables.items():
             named |= {f"refs/{prefix}/{name}": sha for name, sha in table.items()}
         if revision in named:
             return named[revision]
@@ -176,8 +179,11 @@ class Store:
         title: str,
         message: str = "",
         parent: str | None = None,
+        create_pr: bool = False,
     ) -> Commit:
-        """Commit to a branch or to `refs/convert/…`, which is made where it is not there.
+        """Commit to a branch, to `refs/pr/N` or to `refs/convert/…`, which is made where it is not there.
+
+        With `create_pr` the branch stays, and the commit becomes the next `refs/pr/N`.
 
         Raises
         ------
@@ -190,7 +196,7 @@ class Store:
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
             heads, name = _heads(refs, revision)
-            if name not in heads and heads is not refs.converts:
+            if name not in heads and (create_pr or heads is not refs.converts):
                 raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
             head = heads.get(name)
             if parent is not None and parent != head:
@@ -199,15 +205,45 @@ class Store:
             made = self._write_commit(
                 kind, repo_id, _apply(changes, before), head, title=title, message=message
             )
+            if create_pr:
+                heads, name = refs.pulls, str(len(refs.pulls) + 1)
             heads[name] = made.id
             self._write_refs(kind, refs)
             return made
+
+    def merge(self, kind: str, repo_id: str, number: str) -> None:
+        """Move `main` to a pull request's commit; 409 where `main` has moved on since that was made."""
+        with self._lock(kind, repo_id):
+            refs = self.refs(kind, repo_id)
+            history = [commit.id for commit in self.history(kind, repo_id, f"refs/pr/{number}")]
+            if refs.branches["main"] not in history:
+                raise HubError(409, "main has changed since this pull request was opened: open it anew")
+            refs.branches["main"] = refs.pulls[number]
+            self._write_refs(kind, refs)
+
+    def squash(self, kind: str, repo_id: str, branch: str, title: str) -> None:
+        """Make one commit without a past of all commits of a branch; tags keep what they point to."""
+        with self._lock(kind, repo_id):
+            refs = self.refs(kind, repo_id)
+            heads, name = _heads(refs, branch)
+            files = self.commit_at(kind, repo_id, heads.get(name, branch)).files
+            heads[name] = self._write_commit(kind, repo_id, files, None, title=title).id
+            self._write_refs(kind, refs)
+
+    def set_private(self, kind: str, repo_id: str, private: bool) -> None:
+        """Hide a repository from those without the token, or show it."""
+        with self._lock(kind, repo_id):
+            refs = self.refs(kind, repo_id)
+            refs.private = private
+            self._write_refs(kind, refs)
 
     def create_branch(self, kind: str, repo_id: str, name: str, start: str | None) -> None:
         """Make a branch, or `refs/convert/NAME` (which starts empty unless `start` is given)."""
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
             heads, short = _heads(refs, name)
+            if heads is refs.pulls:
+                raise HubError(400, f"Invalid reference: {name!r}")
             if short in heads:
                 raise HubError(409, f"Reference {name} already exists")
             if heads is refs.converts and start is None:
@@ -331,10 +367,11 @@ def _folders_above(path: str) -> Iterator[str]:
 
 def _heads(refs: Refs, name: str) -> tuple[dict[str, str], str]:
     """Return the table that a branch name belongs to, and its key there."""
-    convert = name.startswith("refs/convert/")
-    short = name.removeprefix("refs/convert/" if convert else "refs/heads/")
+    tables = {"refs/convert/": refs.converts, "refs/pr/": refs.pulls, "refs/heads/": refs.branches}
+    prefix = next((prefix for prefix in tables if name.startswith(prefix)), "refs/heads/")
+    short = name.removeprefix(prefix)
     _check_ref(short)
-    return refs.converts if convert else refs.branches, short
+    return tables[prefix], short
 
 
 def _check_ref(name: str) -> None:

@@ -87,8 +87,6 @@ class Uploads:
 
     def commit(self, request: Request, kind: str, repo_id: str, revision: str) -> Response:
         """Make one commit of the operations in the body, one JSON line each; the header is the first."""
-        if request.flag("create_pr"):
-            raise HubError(400, "This Hub keeps no pull requests")
         changes, header = Changes(), {}
         for key, value in _lines(request.body):
             match key:
@@ -111,12 +109,17 @@ class Uploads:
         title, message = header.get("summary"), str(header.get("description", ""))
         if not isinstance(title, str) or not title:
             raise HubError(400, "A commit needs a summary")
+        create_pr, parent = request.flag("create_pr"), header.get("parentCommit")
         made = self.store.commit(
-            kind, repo_id, revision, changes, title=title, message=message, parent=header.get("parentCommit")
+            kind, repo_id, revision, changes, title=title, message=message, parent=parent, create_pr=create_pr
         )
         repo = repo_id if kind == "models" else f"{kind}/{repo_id}"
-        url = f"{request.base}/{repo}/commit/{made.id}"
-        return Response(data={"success": True, "commitUrl": url, "commitOid": made.id, "hookOutput": ""})
+        told = {"success": True, "commitUrl": f"{request.base}/{repo}/commit/{made.id}", "commitOid": made.id}
+        if create_pr:
+            pulls = self.store.refs(kind, repo_id).pulls
+            number = max(int(number) for number, sha in pulls.items() if sha == made.id)
+            told["pullRequestUrl"] = f"{request.base}/{repo}/discussions/{number}"
+        return Response(data=told | {"hookOutput": ""})
 
     def _signature(self, oid: str, size: int) -> str:
         return hmac.new(self.store.secret, f"lfs {oid} {size}".encode(), sha256).hexdigest()
