@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -35,6 +36,9 @@ Endpoint = Annotated[str | None, typer.Option(help="URL of the Hub; default HF_E
 
 def main() -> None:
     """Run the command line: an error the user can mend is one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no "→" shows "?"
     try:
         app(standalone_mode=True)
     except LrlError as error:

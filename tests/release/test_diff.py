@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lrl_datasets import local_hub, pseudonyms
@@ -21,6 +22,7 @@ from lrl_datasets.release.withdrawal import Asked, hashed
 from tests.hub import run_client, running_hub
 from tests.sources.exports import Row
 from tests.test_build import all_yes, answers, judged, run
+from tests.test_cli import lrl
 
 KEY = "a key for the tests only"
 
@@ -257,3 +259,30 @@ def test_what_is_no_release_is_named(tmp_path: Path, release: Release) -> None:
     (release.folder / "manifest.json").write_text("{")
     with pytest.raises(LrlError, match=r"manifest\.json: not JSON"):
         read(release.folder)
+
+
+def test_the_command_prints_tables_writes_json_and_fails_on_a_moved_row(
+    tmp_path: Path, release: Release
+) -> None:
+    rows = answers()
+    (tmp_path / "two").mkdir()
+    after = run(tmp_path / "two", rows[1:], all_yes(rows[1:]), version="1.1.0").folder
+    assert release.folder is not None
+    said = lrl("diff", release.folder, after, "--json", "diff.json", cwd=tmp_path)
+    gone = id_of(release, rows[0]["OUTPUT:answer"])
+    assert f"default, removed: 1\n  {gone}" in said and "calls for 1.1.0 or above (minor)" in said
+    written = json.loads((tmp_path / "diff.json").read_text())
+    assert written["configs"]["default"]["removed"] == [gone]
+    assert (written["bump"], written["minimum_version"], written["errors"]) == ("minor", "1.1.0", [])
+
+    path = after / "split_map.parquet"
+    moved = pq.ParquetFile(path).read()
+    first = moved["split"][0].as_py()
+    splits = ["train" if first != "train" else "test", *moved["split"].to_pylist()[1:]]
+    pq.write_table(add_column(moved, "split", splits, pa.string()), path)
+    said = lrl("diff", release.folder, after, cwd=tmp_path, code=1)
+    assert f"ERROR: row {moved['id'][0].as_py()} moved from {first} to {splits[0]}" in said
+
+    (tmp_path / "names.json").write_text("[]")
+    said = lrl("diff", release.folder, after, "--renamed", "names.json", cwd=tmp_path, code=2)
+    assert "names.json: not a translation" in said

@@ -29,6 +29,7 @@ from lrl_datasets.release.withdrawal import Asked, hashed
 from tests.hub import run_client, running_hub
 from tests.sources.exports import campaign
 from tests.test_build import ANSWERS, BUILDER, all_yes, answers, judged
+from tests.test_cli import lrl
 
 
 @pytest.fixture(scope="module")
@@ -382,3 +383,13 @@ def test_a_published_release_is_verified_at_its_tag(untouched: Path, tmp_path: P
             tmp_path,
         )
     assert said.strip() == f"{len(CHECKS) + 1} []"
+
+
+def test_the_command_prints_a_table_and_fails_with_findings(folder: Path, tmp_path: Path) -> None:
+    said = lrl("verify", folder, cwd=tmp_path)
+    assert all(name in said for name in ("files", *CHECKS)) and "failed" not in said
+    edit(folder, "default", column("helpfulness", 0.9371))
+    said = lrl("verify", folder, cwd=tmp_path, code=1)
+    assert "1 failed" in said and "helpfulness is 0.9371, its votes give 1.0" in said
+    assert "no release folder" in lrl("verify", tmp_path, cwd=tmp_path, code=2)
+    assert "no such folder" in lrl("verify", "nowhere", cwd=tmp_path, code=2)
