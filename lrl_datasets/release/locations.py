@@ -84,6 +84,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for name, kind in kinds:
         if not isinstance(content.get(name), kind):
             raise LrlError(f"{path}: {name!r} is missing or no {kind.__name__}")
+    for config, splits in content["configs"].items():
+        entries = splits.values() if isinstance(splits, dict) and splits else [None]
+        if not all(isinstance(entry, dict) and {"path", "rows"} <= entry.keys() for entry in entries):
+            raise LrlError(f"{path}: config {config!r} has no splits with path and rows")
     return content
 
 

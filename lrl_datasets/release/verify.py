@@ -50,19 +50,20 @@ def verify(where: str | Path, endpoint: str | None = None) -> list[Checked]:
     """
     folder = locations.locate(where, endpoint)
     content = locations.read_manifest(folder)
-    on_disk = Checked("files", _rule(_files), tuple(_files(folder, content)))
+    on_disk = Checked("files", _rule(_files), _listed(_files(folder, content)))
     try:
         release = locations.read(folder)
     except LrlError as problem:
         # What cannot be opened cannot be looked into; the check of the files names it too.
         return [on_disk, Checked("readable", "every Parquet file can be read", (str(problem),))]
-    return [on_disk, *(Checked(name, _rule(check), _run(check, release)) for name, check in CHECKS.items())]
+    done = (Checked(name, _rule(check), _listed(check(release))) for name, check in CHECKS.items())
+    return [on_disk, *done]
 
 
-def _run(check: Check, release: Release) -> tuple[str, ...]:
+def _listed(findings: Iterator[str]) -> tuple[str, ...]:
     try:
-        return tuple(check(release))
-    except (LrlError, KeyError, TypeError, ValueError) as problem:
+        return tuple(findings)
+    except Exception as problem:
         # A release can be wrong in any way; a check that stumbles over it has found something.
         return (f"cannot be checked: {type(problem).__name__}: {problem}",)
 

@@ -19,6 +19,7 @@ import yaml
 
 from lrl_datasets import card_validator, local_hub
 from lrl_datasets.build import build
+from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
 from lrl_datasets.filters.identity import content_hash
@@ -301,6 +302,18 @@ def test_the_manifest_itself(folder: Path) -> None:
     edit_manifest(folder, lambda content: content["changelog"][0].update(rows=9))
     edit_manifest(folder, lambda content: content["sources"]["campaign"]["inputs"][0].update(sha256="?"))
     assert "has no SHA-256" in found(folder)["manifest"][0]
+
+
+def test_a_check_that_stumbles_has_found_something(folder: Path) -> None:
+    edit_manifest(folder, lambda content: content.pop("counts"))
+    findings = found(folder)
+    assert findings["ledgers"] == ("cannot be checked: KeyError: 'counts'",)
+    assert "'counts' is missing" in findings["manifest"]
+    content = told(folder)
+    content["configs"]["default"] = {"train": 3}
+    (folder / manifest.NAME).write_text(json.dumps(content))
+    with pytest.raises(LrlError, match=r"manifest\.json: config 'default' has no splits with"):
+        verify(folder)
 
 
 def test_files(folder: Path) -> None:
