@@ -117,7 +117,7 @@ class Comparison:
                 "publishing it now, or broke off and can run it again; --replace-unfinished commits over it"
             )
         if latest is not None:
-            self._refuse_too_small(latest)
+            self._refuse_too_small(latest, tags[latest])
         sizes = {path: [_size(tree, path), self.files.get(path, {}).get("size")] for path in sorted(wrong)}
         return self._plan(head, sizes, before)
 
@@ -185,11 +185,11 @@ class Comparison:
         ours = isinstance(found, dict) and {"repository", "version", "files", "configs"} <= found.keys()
         return found if ours and _number(f"v{found['version']}") != NO_VERSION else None
 
-    def _refuse_too_small(self, latest: str) -> None:
+    def _refuse_too_small(self, latest: str, commit: str) -> None:
         """Refuse a version below the one that the changes since the latest release call for."""
-        diff = compare(
-            locations.read(f"{self.repo}@{latest}", self.api.endpoint), locations.read(self.folder)
-        )
+        # By commit: a cached tag may be the same tag on another Hub, the one of the rehearsal.
+        before = locations.read(f"{self.repo}@{commit}", self.api.endpoint)
+        diff = compare(before, locations.read(self.folder))
         if diff.errors:
             raise LrlError(f"{self.repo}: {self.tag} cannot follow {latest}: {'; '.join(diff.errors[:5])}")
         smallest = minimum_version(latest[1:], diff)

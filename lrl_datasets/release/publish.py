@@ -120,8 +120,6 @@ def _checked(
             "build it with --suite-index"
         )
     environment = dict(os.environ) | {"HF_ENDPOINT": endpoint}
-    if local:
-        environment["HF_HUB_DISABLE_XET"] = "1"
     if token is not None:
         environment["HF_TOKEN"] = token
     return folder, endpoint, environment

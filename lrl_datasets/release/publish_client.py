@@ -92,8 +92,6 @@ class Publication:
         for left in itertools.count(ROUNDS - 1, -1):
             try:
                 return self._round()
-            except LrlError:
-                raise
             except Exception as problem:
                 if not _may_pass(problem):
                     raise
@@ -191,8 +189,6 @@ def main() -> NoReturn:
     try:
         publication = Publication(request)
         answer = asdict(publication.plan() if request.dry_run else publication.run())
-    except LrlError as refusal:
-        answer = {"error": str(refusal)}
     except Exception as problem:
         answer = {"error": _told(request.endpoint, problem)}
     out.write(json.dumps(answer))
@@ -202,7 +198,10 @@ def main() -> NoReturn:
 
 
 def _may_pass(problem: BaseException | None) -> bool:
-    """Say whether another look may show something else: no answer, a busy Hub, somebody who was quicker."""
+    """Say whether another look may show something else: no answer, a busy Hub, somebody who was quicker.
+
+    Also of what such a thing led to, as long as it is in the chain of exceptions.
+    """
     from httpx2 import HTTPError
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -216,5 +215,7 @@ def _may_pass(problem: BaseException | None) -> bool:
 
 
 def _told(endpoint: str, problem: BaseException) -> str:
+    if isinstance(problem, LrlError):
+        return str(problem)
     # The client's messages carry the request's address and the Hub's answer, never a header.
     return f"{endpoint}: {type(problem).__name__}: {str(problem).strip()}"

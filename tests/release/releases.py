@@ -32,7 +32,9 @@ def release(
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.Table.from_pylist(listed, schema=schema.CONFIGS[config]), path)
             name = path.relative_to(folder).as_posix()
-            described.setdefault(config, {})[split] = {"rows": len(listed), "path": name}
+            described.setdefault(config, {})[split] = {
+                "rows": len(listed), "path": name, **manifest.file_entry(path)
+            }  # fmt: skip
             lines += [f"  - split: {split}", f"    path: {name}"]
     where = [(row["id"], split) for split, listed in sft.items() for row in listed]
     split_map = {"id": [name for name, _ in where], "split": [split for _, split in where]}

@@ -5,10 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +21,13 @@ from lrl_datasets.local_hub.store import Changes
 from lrl_datasets.release import manifest
 from lrl_datasets.release.loads import built, digest, verify_loads
 from lrl_datasets.release.publish import check_folder, is_loopback, preview, publish
-from tests.hub import client_environment, run_client, running_hub
+from tests.hub import run_client, running_hub
 from tests.release.releases import REPO, release
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture
@@ -250,6 +251,33 @@ def test_private_makes_a_private_repository_and_refuses_a_public_one(
     assert len(commits(hub)) == 1
 
 
+def test_a_pull_request_is_published_once_it_is_merged(hub: local_hub.Server, tmp_path: Path) -> None:
+    first = publish(release(tmp_path / "one"), hub.url)
+    two = release(tmp_path / "two", "1.1.0", rows=4)
+    hub.faults.append(
+        local_hub.Fault("drop_after", "POST", "/commit/main")
+    )  # its answer is lost: no second one
+    proposed = publish(two, hub.url, create_pr=True)
+    refs = hub.store.refs("datasets", REPO)
+    assert (refs.branches, refs.tags) == ({"main": first.commit}, {"v1.0.0": first.commit})
+    assert refs.pulls == {"1": proposed.commit}
+    assert (proposed.tag, proposed.pull_request, proposed.uploaded) == (None, "refs/pr/1", 3)
+    assert proposed.url == f"{hub.url}/datasets/{REPO}/discussions/1"
+    assert verify_loads(proposed, hub.url, built(two))["default"]["train"].rows == 4
+    again = publish(two, hub.url, create_pr=True)
+    assert (again.commit, again.uploaded, again.skipped) == (proposed.commit, 0, True)
+    assert preview(two, hub.url, create_pr=True).pull_request == "refs/pr/1"
+    assert preview(two, hub.url).stands is None
+
+    hub.store.merge("datasets", REPO, "1")
+    with pytest.raises(LrlError, match="main holds this release already"):
+        publish(two, hub.url, create_pr=True)
+    published = publish(two, hub.url)
+    assert (published.tag, published.uploaded, published.skipped) == ("v1.1.0", 0, False)
+    assert hub.store.refs("datasets", REPO).tags["v1.1.0"] == proposed.commit == commits(hub)[0]
+    assert publish(two, hub.url, create_pr=True).skipped
+
+
 def test_a_hub_that_keeps_something_else_is_not_tagged(
     hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,64 +296,20 @@ def test_a_hub_that_keeps_something_else_is_not_tagged(
     assert list(hub.store.refs("datasets", REPO).tags) == ["v1.0.0"]
 
 
-@pytest.mark.parametrize("step", ["create", "commit", "create_tag"])
-def test_a_publisher_killed_at_any_step_is_made_good_by_running_again(
-    hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    folder = release(tmp_path / "release")
-    reached, killed = threading.Event(), threading.Event()
-
-    def stands_still(*_: object, **__: object) -> None:
-        reached.set()
-        killed.wait(60)
-        raise HubError(503, "the request was lost")
-
-    monkeypatch.setattr(Store, step, stands_still)
-    code = f"from lrl_datasets.release.publish import publish; publish({str(folder)!r}, {hub.url!r})"
-    publisher = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=client_environment(hub.url, tmp_path / "home"),
-        stderr=subprocess.DEVNULL,
-    )
-    assert reached.wait(60)
-    children = Path(f"/proc/{publisher.pid}/task/{publisher.pid}/children")
-    child = int(children.read_text().split()[0]) if children.exists() else None
-    publisher.send_signal(signal.SIGKILL)
-    publisher.wait()
-    if child is not None:
-        for _ in range(200):  # the client ends with the process that started it
-            if not _runs(child):
-                break
-            threading.Event().wait(0.05)
-        assert not _runs(child)
-    killed.set()
-    monkeypatch.undo()
-    published = publish(folder, hub.url)
-    assert len(commits(hub)) == 2
-    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": published.commit}
-    assert published.uploaded == (0 if step == "create_tag" else 8)
-    assert not published.skipped
-
-
-def _runs(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def test_xet_is_off_even_where_the_client_was_imported_with_it_on(
-    hub: local_hub.Server, tmp_path: Path
+@pytest.mark.parametrize("off", ["0", "1"])
+def test_files_go_up_as_the_user_has_set_it_though_the_client_was_imported_before(
+    hub: local_hub.Server, tmp_path: Path, off: str
 ) -> None:
     folder = release(tmp_path / "release")
     code = f"""
-import huggingface_hub.constants as constants
-from huggingface_hub.utils._runtime import is_xet_available
-assert is_xet_available() and not constants.HF_HUB_DISABLE_XET
+import os, huggingface_hub
 from lrl_datasets.release.publish import publish
+os.environ["HF_HUB_DISABLE_XET"] = {off!r}
 print(publish({str(folder)!r}, {hub.url!r}).tag)
 """
-    assert run_client(code, hub.url, tmp_path, env={"HF_HUB_DISABLE_XET": "0"}).strip() == "v1.0.0"
+    assert run_client(code, hub.url, tmp_path).strip() == "v1.0.0"
+    assert any(path.startswith("/xet/") for _, path in hub.requests) == (off == "0")
+    assert any(path.startswith("/lfs/") for _, path in hub.requests) == (off == "1")
 
 
 def test_what_is_not_ready_stays_on_this_computer(tmp_path: Path) -> None:
@@ -432,7 +416,6 @@ def test_a_hub_with_a_token_is_written_with_it_and_the_token_is_never_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = release(tmp_path / "release")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with running_hub(tmp_path, token="hf_secretsecret") as hub:
         for token in (None, "hf_wrongwrong"):
