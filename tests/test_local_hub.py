@@ -431,7 +431,8 @@ def test_what_is_not_there_is_404_with_the_code_that_clients_read(
         f"{RESOLVE}/main/README.md%00.txt",
         f"{RESOLVE}/main/%ff",
         "/lfs/..%2F..%2Frefs.json",
-        "/",
+        "/datasets/..",
+        "/datasets/../tree/main",
     ],
 )
 def test_no_path_leaves_the_store(hub: local_hub.Server, commit: str, path: str) -> None:

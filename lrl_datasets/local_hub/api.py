@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 from lrl_datasets import card_validator
+from lrl_datasets.local_hub import pages
 from lrl_datasets.local_hub.describe import (
     describe_file,
     describe_folder,
@@ -84,7 +85,27 @@ class Api:
                     if segments[at : at + 1] in (["resolve"], ["raw"]) and len(segments) > at + 2:
                         where = _kind_and_id(segments[:at])
                         return self._file(request, *where, *_revision_and_path(segments[at + 1 :]))
+                return self._page(request)
         raise _nothing_here(request)
+
+    def _page(self, request: Request) -> Response:
+        """Answer a browser: `/`, or a repository's address as the real Hub has it."""
+        segments = request.segments
+        if segments == [""]:
+            return Response(page=pages.front_page(self.store, request.base, self._authorised(request)))
+        at = 3 if segments[0] == "datasets" else 2
+        match segments[at:]:
+            case []:
+                revision = "main"
+            case ["tree" | "commit", revision]:
+                pass
+            case _:
+                raise _nothing_here(request)
+        kind, repo_id = _kind_and_id(segments[:at])
+        if len(segments) < at or not self.store.exists(kind, repo_id):
+            raise _nothing_here(request)
+        self._may_read(request, kind, repo_id)
+        return Response(page=pages.repository_page(self.store, kind, repo_id, revision, request.base))
 
     # ---- who may ----
 
@@ -302,8 +323,10 @@ class Api:
         headers["Content-Disposition"] = (
             f"inline; filename*=UTF-8''{quote(name)}; filename=\"{quote(name)}\";"
         )
-        text = (mimetypes.guess_type(name)[0] or "").startswith("text/") or name.endswith((".json", ".md"))
-        headers["Content-Type"] = "text/plain; charset=utf-8" if text else "application/octet-stream"
+        known = mimetypes.guess_type(name)[0] or ""
+        text = known.startswith("text/") or name.endswith((".json", ".md"))
+        other = known if known.startswith("image/") else "application/octet-stream"
+        headers["Content-Type"] = "text/plain; charset=utf-8" if text else other
         return Response(content=entry, headers=headers)
 
 

@@ -27,6 +27,7 @@ from lrl_datasets.local_hub.api import Api
 from lrl_datasets.local_hub.body import Body, BrokenBody, Slice, byte_range
 from lrl_datasets.local_hub.faults import Fault, Faults
 from lrl_datasets.local_hub.objects import HubError
+from lrl_datasets.local_hub.pages import POLICY
 from lrl_datasets.local_hub.protocol import Request, Response
 from lrl_datasets.local_hub.store import Store
 
@@ -240,6 +241,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response: Response) -> tuple[int, int]:
         """Write a response; returns its status and the bytes of its body."""
+        if response.page is not None:
+            data = response.page.encode("utf-8", "replace")
+            headers = {
+                "Content-Type": "text/html; charset=utf-8",
+                "Content-Security-Policy": POLICY,
+                "X-Content-Type-Options": "nosniff",
+                "Referrer-Policy": "no-referrer",
+            }
+            return self._write(response.status, headers | response.headers, io.BytesIO(data), len(data))
         if response.content is None:
             data = json.dumps({} if response.data is None else response.data, ensure_ascii=False).encode()
             headers = {"Content-Type": "application/json; charset=utf-8"} | response.headers
