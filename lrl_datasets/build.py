@@ -140,6 +140,8 @@ def build(
     language = languages.load(builder.language)
     index = SuiteIndex.load(suite_index) if suite_index else None
     before = earlier.load(previous, builder.repository, builder.splits.salt) if previous else None
+    if before and before.lies_at(out / builder.repository):
+        raise LrlError(f"--previous {previous}: this build would overwrite it; give another --out")
     old_key = pseudonyms.read_key(rekey) if rekey else None
     chosen = _chosen(builder, sample, given or {}, only)
     read: dict[str, SourceTables] = {}

@@ -120,6 +120,14 @@ def build(
         for line in withdrawal.add(file, lines):
             out.print(f"added to {file}: {line}", highlight=False, markup=False)
     out.print(report.funnel(built.manifest))
+    if built.diff:
+        log = built.manifest["changelog"][0]
+        out.print(
+            f"{log['version']} after {built.diff.before['version']}, published rows: {log['added']} added, "
+            f"{log['removed']} removed, {log['withdrawn']} withdrawn, {log['changed']} with another text, "
+            f"{log['metadata']} with other metadata (lrl diff says which)",
+            highlight=False,
+        )
     if built.quarantine:
         out.print(f"bytes of unreadable records (local, not published): {built.quarantine}", highlight=False)
     if built.unknown_withdrawn:

@@ -6,7 +6,8 @@ carried on: also for records that are not read this time, so that one that comes
 Where the pseudonym key changed (`--rekey`), `translation` names every record and worker under both keys and the
 whole previous release is read in the new names. What still depends on the old key then is kept by `Previous.old`:
 a new group is drawn, and a tie in a cluster is broken, as the old key would have it. From the next release on the
-new key's ids do that; nothing that was ever read is drawn again.
+new key's ids do that; nothing that was ever read is drawn again. Only what such a build does not read is lost to it:
+nobody can say its new name, so it stays in the split map under the old one and would come back as a new record.
 """
 
 from __future__ import annotations
@@ -87,6 +88,11 @@ class Previous:
             "manifest_sha256": self.manifest_sha256,
             "carried": carried,
         }
+
+    def lies_at(self, place: Path) -> bool:
+        """Whether it is the very folder `place`: built over it, the release could not be built again."""
+        folder = self.release.folder
+        return folder is not None and folder.resolve() == place.resolve()
 
     def check_key(self, key: bytes, old_key: bytes | None) -> None:
         """Refuse a pseudonym key that would give everybody a new name unnoticed.

@@ -350,6 +350,10 @@ def test_a_previous_release_must_be_whole_and_of_the_same_dataset(tmp_path: Path
     pq.write_table(turned.set_column(1, "split", [["train"] * turned.num_rows]), map_file)
     with pytest.raises(LrlError, match=r"split_map\.parquet: changed since the build"):
         release(tmp_path / "2", rows, previous=first.folder)
+    whole = release(tmp_path / "whole", rows)
+    with pytest.raises(LrlError, match="would overwrite it"):
+        release(tmp_path / "whole", rows, previous=whole.folder)
+    assert locations.read(whole.folder).manifest == whole.manifest
     with pytest.raises(LrlError, match="no such folder"):
         release(tmp_path / "2", rows, previous="nowhere")
 

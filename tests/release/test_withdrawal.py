@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lrl_datasets import pseudonyms
+from lrl_datasets import pseudonyms, schema
+from lrl_datasets.build import build
 from lrl_datasets.crowd import aggregation
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release import withdrawal
@@ -23,7 +25,8 @@ from tests.release.test_previous import (
     splits,
 )
 from tests.sources.exports import Row, campaign
-from tests.test_build import all_yes, answers, judged, table
+from tests.sources.test_hub import TRANSLATED, write
+from tests.test_build import BUILDER, all_yes, answers, judged, table
 from tests.test_cli import lrl
 
 ROW, OTHER, PERSON = "0123456789abcdef01234567", "76543210fedcba9876543210", "0123456789abcdef"
@@ -170,6 +173,27 @@ def test_a_withdrawn_row_still_ties_its_group_and_its_name_is_gone_from_it(tmp_p
     assert_nowhere(built, identity(gone))
 
 
+def test_a_row_from_the_hub_is_withdrawn_beside_the_builder(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    texts = [row["OUTPUT:answer"] for row in answers()]
+    translated = [
+        {"task_id": f"t{n}", "instruction": f"Swali la {n}?", "response": text}
+        for n, text in enumerate(texts)
+    ]
+    hub = replace(TRANSLATED, name="dolly", license="cc0-1.0", worker=None, may_be_unjudged=True)
+    builder = replace(BUILDER, sources=(hub,))
+    file = write(tmp_path / "files" / "rows.csv", *translated)
+    options = {"name": "mini", "given": {"dolly": file}}
+    first = build(builder, out=tmp_path / "1", **options)
+    gone = schema.digest("dolly", "t3")
+    assert gone in splits(first)
+    (tmp_path / "beside").mkdir()
+    withdrawal.add(tmp_path / "beside" / "withdrawn.txt", [f"row {gone}"])
+    second = build(builder, out=tmp_path / "2", beside=tmp_path / "beside", previous=first.folder, **options)
+    assert_nowhere(second, gone, texts[3])
+    assert second.manifest["counts"]["withdrawn"] == 1 and second.manifest["pseudonym_key"] is None
+
+
 def test_the_command_writes_the_file_and_the_next_build_keeps_to_it(tmp_path: Path) -> None:
     rows = answers()
     copy = new("copy", rows[0], rows[0]["OUTPUT:answer"])
@@ -177,22 +201,22 @@ def test_the_command_writes_the_file_and_the_next_build_keeps_to_it(tmp_path: Pa
     (tmp_path / "mini.py").write_text("from tests.test_build import BUILDER\n")
     root = {"PYTHONPATH": str(Path(__file__).parents[2])}
 
-    def build(out: str, *more: str) -> str:
+    def run(out: str, *more: str) -> str:
         arguments = ("mini.py", "--source", "campaign=campaign", "--out", out, *more)
         return lrl("build", *arguments, cwd=tmp_path, env=root)
 
-    build("one")
+    run("one")
     ask = ("withdraw", "--row", identity(rows[0]), "--annotator", person("judge1"))
     assert "added to campaign/withdrawn.txt: row" in lrl(*ask, "--campaign", "campaign", cwd=tmp_path)
     assert "has all of it already" in lrl(*ask, "--campaign", "campaign", cwd=tmp_path)
     lrl("withdraw", "--row", ROW, "--builder", "mini.py", cwd=tmp_path)
     assert (tmp_path / "withdrawn.txt").read_text() == f"row {ROW}\n"
 
-    said = build("two", "--previous", "one/test/mini")
+    said = run("two", "--previous", "one/test/mini")
     assert f"added to campaign/withdrawn.txt: row {identity(copy)}" in said
     assert f"withdrawn, and not read: row {ROW}" in said
     assert "11 records = 9 published + 0 rejected + 2 withdrawn" in said
-    again = build("three", "--previous", "one/test/mini")
+    again = run("three", "--previous", "one/test/mini")
     assert "added to" not in again
     for name in ("manifest.json", "README.md", "split_map.parquet"):
         files = [tmp_path / out / "test" / "mini" / name for out in ("two", "three")]
