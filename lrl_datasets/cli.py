@@ -353,6 +353,24 @@ def hub_serve(
     local_hub.serve_forever(directory, port=port, host=host, token=os.environ.get("LRL_HUB_TOKEN"))
 
 
+@hub.command("mirror")
+def hub_mirror(
+    what: Annotated[list[str], typer.Argument(metavar="ID@REVISION…", help="Datasets and models to bring.")],
+    directory: Annotated[Path, typer.Option("--dir", help="Folder of the Hub's store.")] = Path("hub"),
+    endpoint: Endpoint = None,
+) -> None:
+    """Bring datasets and models, at named revisions, from another Hub into the local one; run again after a break."""
+    from lrl_datasets.local_hub.mirror import mirror
+
+    with err.status("asking the Hub") as status:
+        found = mirror(directory, what, endpoint, progress=status.update)
+    for one in found:
+        out.print(
+            f"{one.repo_id}@{one.revision} is commit {one.commit}: {one.files} files, {one.fetched} bytes fetched",
+            highlight=False,
+        )
+
+
 @tasks.command("index")
 def tasks_index(
     file: Annotated[Path, typer.Option("--out", help="File to write.")],

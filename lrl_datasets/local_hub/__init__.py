@@ -6,7 +6,8 @@ repositories, commits, branches and tags of any dataset or model. Clients upload
 choose, and download by plain HTTP.
 
 `objects.py` and `store.py` are what is kept, `api.py`, `uploads.py`, `xet.py` and `describe.py` what is answered,
-`server.py` and `body.py` how it is carried, `faults.py` how it goes wrong on purpose.
+`server.py` and `body.py` how it is carried, `faults.py` how it goes wrong on purpose. `pages.py` is what
+a browser is shown, `mirror.py` brings repositories here from another Hub.
 """
 
 from __future__ import annotations

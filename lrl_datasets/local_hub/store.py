@@ -6,6 +6,7 @@
     models/…                                the same for models
     secret                                  what upload addresses are signed with; mode 0600
     xet/                                    what Xet clients sent (`xet.py`); may be removed
+    mirror/                                 what broken mirror runs have fetched (`mirror.py`); may be removed
     locks/ tmp/                             writers take turns; files on their way
 
 There is no database. Everything is written to a temporary file, synced and renamed, and the refs file last:
@@ -24,6 +25,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +55,8 @@ class Commit:
     title: str
     message: str
     files: dict[str, Entry]
+    source: str | None = None
+    """The Hub that it was mirrored from; None: it was made here."""
 
 
 @dataclass
@@ -221,6 +225,40 @@ class Store:
             refs.branches["main"] = refs.pulls[number]
             self._write_refs(kind, refs)
 
+    def adopt(
+        self, kind: str, repo_id: str, commit: Commit, revision: str, tags: set[str], *, private: bool
+    ) -> None:
+        """Take a commit from another Hub, under the id and the names that it has there.
+
+        Raises
+        ------
+        HubError
+            409: a tag stands elsewhere here, or the branch holds commits that were made here.
+        """
+        for path in commit.files:
+            check_path(path)
+        if not re.fullmatch(r"[0-9a-f]{40}", commit.id):
+            raise HubError(400, f"Not the id of a commit: {commit.id!r}")
+        if not self.exists(kind, repo_id):
+            with suppress(HubError):
+                self.create(kind, repo_id, private)
+        with self._lock(kind, repo_id):
+            refs = self.refs(kind, repo_id)
+            write_file(self._commit_path(kind, repo_id, commit.id), _commit_json(commit), self.objects.tmp)
+            main = self.commit_at(kind, repo_id, refs.branches["main"])
+            if not main.parent and not main.source and not revision.startswith("refs/"):
+                refs.branches["main"] = commit.id  # nobody has committed here yet
+            for tag in tags:
+                _check_ref(tag)
+                if refs.tags.setdefault(tag, commit.id) != commit.id:
+                    raise HubError(409, f"tag {tag} stands at {refs.tags[tag]} here, at {commit.id} there")
+            if revision != commit.id and revision not in tags:
+                heads, name = _heads(refs, revision)
+                if name in heads and (at := self.commit_at(kind, repo_id, heads[name])).source is None:
+                    raise HubError(409, f"{revision} holds commits that were made here, such as {at.id}")
+                heads[name] = commit.id
+            self._write_refs(kind, refs)
+
     def squash(self, kind: str, repo_id: str, branch: str, title: str) -> None:
         """Make one commit without a past of all commits of a branch; tags keep what they point to."""
         with self._lock(kind, repo_id):
@@ -305,10 +343,8 @@ class Store:
         title: str = "initial commit",
         message: str = "",
     ) -> Commit:
-        date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        tree = {path: [e.oid, e.sha256, e.size, e.lfs] for path, e in sorted(files.items())}
-        commit = {"parent": parent, "date": date, "title": title, "message": message, "files": tree}
-        data = json.dumps(commit, ensure_ascii=False).encode()
+        date = stamp(datetime.now(UTC))
+        data = _commit_json(Commit("", parent, date, title, message, files))
         sha = hashlib.sha1(b"commit %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
         path = self._commit_path(kind, repo_id, sha)
         write_file(path, data, self.objects.tmp)
@@ -317,6 +353,11 @@ class Store:
     def _write_refs(self, kind: str, refs: Refs) -> None:
         data = json.dumps(vars(refs), indent=1, sort_keys=True).encode()
         write_file(self._folder(kind, refs.id) / "refs.json", data, self.objects.tmp)
+
+
+def stamp(when: datetime) -> str:
+    """Write a time as the Hub does, and as its clients want it."""
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def check_repo_id(repo_id: str) -> None:
@@ -383,6 +424,13 @@ def _check_ref(name: str) -> None:
         or re.fullmatch(r"[0-9a-f]{40}", name)
     ):
         raise HubError(400, f"Invalid reference: {name!r}")
+
+
+def _commit_json(commit: Commit) -> bytes:
+    """Return what is stored of a commit; its id is the file's name."""
+    data = {name: value for name, value in vars(commit).items() if name != "id" and value is not None}
+    files = {path: [e.oid, e.sha256, e.size, e.lfs] for path, e in sorted(commit.files.items())}
+    return json.dumps({"parent": None} | data | {"files": files}, ensure_ascii=False).encode()
 
 
 def _read_commit(path: Path) -> Commit:
