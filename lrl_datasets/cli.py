@@ -371,6 +371,24 @@ def hub_mirror(
         )
 
 
+@hub.command("compare")
+def hub_compare(endpoint: Endpoint = None) -> None:
+    """For maintainers with a write token: compare what the local Hub assumes of the real one with what that does."""
+    from rich.table import Table
+
+    from lrl_datasets.local_hub.assumptions import compare
+
+    with err.status("asking both, in a private scratch dataset"):
+        answers = compare(endpoint)
+    table = Table("assumption", "local Hub", "other Hub", "")
+    for one in answers:
+        table.add_row(one.assumption, str(one.here), str(one.there), "" if one.agrees else "DIFFERS")
+    out.print(table)
+    differing = sum(not one.agrees for one in answers)
+    if differing:
+        raise LrlError(f"{differing} of {len(answers)} assumptions do not hold there")
+
+
 @tasks.command("index")
 def tasks_index(
     file: Annotated[Path, typer.Option("--out", help="File to write.")],
