@@ -25,6 +25,9 @@ from lrl_datasets.local_hub.xet_formats import ShardFile, check_xorb, files_of_s
 MAX_XORB = 96 * 1024 * 1024
 """Bytes; a xorb holds at most 64 MiB of chunks, and headers."""
 
+MAX_SHARD = 80 * 1024 * 1024
+"""Bytes; clients begin a new shard at 64 MiB."""
+
 _TOKEN_SECONDS = 3600
 
 
@@ -96,7 +99,10 @@ class Xet:
         return Response(data={"was_inserted": True})
 
     def _take_shard(self, request: Request) -> None:
-        for file in files_of_shard(request.text()):
+        data = request.body.read(MAX_SHARD + 1)
+        if len(data) > MAX_SHARD:
+            raise HubError(413, f"A shard of more than {MAX_SHARD} bytes")
+        for file in files_of_shard(data):
             if file.sha256 is None or not self.store.objects.path(file.sha256).exists():
                 self.store.objects.add(self._content(file), file.sha256, file.size)
 

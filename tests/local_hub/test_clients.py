@@ -1,4 +1,7 @@
-"""What the real clients do with a Hub, each in its own process with an empty cache, by both ways of uploading."""
+"""What the real clients do with a Hub, each in its own process with an empty cache.
+
+Uploads go both ways, by Xet (the default) and LFS; the slow clients, which choose no way themselves, by Xet.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,7 @@ print(len(HfApi().list_repo_commits(repo, repo_type="dataset")))
     ]
 
 
-@UPLOADS
+@pytest.mark.parametrize("upload", ["xet"])
 def test_push_to_hub_of_a_model_with_its_tokenizer(
     hub: local_hub.Server, tmp_path: Path, upload: str
 ) -> None:
@@ -191,7 +194,7 @@ except HfHubHTTPError as problem:
     ]
 
 
-@UPLOADS
+@pytest.mark.parametrize("upload", ["xet"])
 def test_the_hf_command(hub: local_hub.Server, tmp_path: Path, upload: str) -> None:
     home, up = tmp_path / "home", tmp_path / "up"
     up.mkdir()

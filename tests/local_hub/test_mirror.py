@@ -18,7 +18,7 @@ from lrl_datasets.local_hub import Fault, Store
 from lrl_datasets.local_hub.mirror import mirror
 from lrl_datasets.local_hub.store import Changes
 from tests.hub import client_environment, run_client
-from tests.test_local_hub import CARD, parquet
+from tests.local_hub.samples import CARD, parquet
 
 DATA = "lrl-align/data"
 
