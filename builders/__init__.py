@@ -20,11 +20,6 @@ def names() -> list[str]:
     return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.py") if path.stem != "__init__")
 
 
-def script(name: str) -> Path:
-    """Return the script of a builder, named as `find` takes it."""
-    return Path(name) if name.endswith(".py") else FOLDER / f"{name.replace('-', '_')}.py"
-
-
 def find(name: str) -> tuple[str, Builder]:
     """Return a builder by name (`swahili-instruct`) or by the path of a script that has a `BUILDER`.
 
@@ -33,10 +28,8 @@ def find(name: str) -> tuple[str, Builder]:
     LrlError
         There is no such builder.
     """
-    path = Path(name)
-    if path.suffix == ".py":
-        if not path.is_file():
-            raise LrlError(f"{name}: there is no such builder script")
+    path = script(name)
+    if name.endswith(".py"):
         try:
             content = runpy.run_path(name)
         except LrlError:
@@ -46,8 +39,23 @@ def find(name: str) -> tuple[str, Builder]:
         if "BUILDER" not in content:
             raise LrlError(f"{name}: the script has no BUILDER")
         return path.stem.replace("_", "-"), content["BUILDER"]
+    return name, importlib.import_module(f"lrl_datasets.builders.{path.stem}").BUILDER
+
+
+def script(name: str) -> Path:
+    """Return the script of a builder by name or path: what belongs to it (`withdrawn.txt`) lies beside it.
+
+    Raises
+    ------
+    LrlError
+        There is no such builder.
+    """
+    if name.endswith(".py"):
+        if not Path(name).is_file():
+            raise LrlError(f"{name}: there is no such builder script")
+        return Path(name)
     if name not in names():
         raise LrlError(
             f"there is no builder {name!r}; there are {', '.join(names())}, or give the path of a script"
         )
-    return name, importlib.import_module(f"lrl_datasets.builders.{name.replace('-', '_')}").BUILDER
+    return FOLDER / f"{name.replace('-', '_')}.py"

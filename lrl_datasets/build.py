@@ -9,24 +9,27 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lrl_datasets import languages, pseudonyms, schema
+from lrl_datasets import languages, lock, private, pseudonyms, schema
 from lrl_datasets.crowd import aggregation, join
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.worker_ids import WorkerIds
-from lrl_datasets.release import card, counts, folder, manifest
-from lrl_datasets.release.configs import divide
-from lrl_datasets.release.splits import Splits, assign, first_marks
+from lrl_datasets.release import card, counts, diff, folder, manifest, withdrawal
+from lrl_datasets.release import previous as earlier
+from lrl_datasets.release.changelog import changelog
+from lrl_datasets.release.configs import Configs, divide
+from lrl_datasets.release.locations import Release
+from lrl_datasets.release.splits import Splits, assign, first_marks, with_groups
 from lrl_datasets.sources import quarantine
 from lrl_datasets.sources.base import Source, SourceTables
 from lrl_datasets.sources.campaign import Campaign
@@ -72,6 +75,14 @@ class Built:
     """The local file with the bytes of records that could not be read, if there are any; no part of the release."""
     unreadable: list[str]
     """`file row N: what is wrong` of each of them."""
+    diff: diff.Diff | None = None
+    """What changed since the previous release."""
+    to_withdraw: Mapping[Path, list[str]] = field(default_factory=dict)
+    """`withdrawn.txt` → lines that it should have too, so that nothing comes back: `withdrawal.add` writes them."""
+    unknown_withdrawn: Sequence[str] = ()
+    """Lines of `withdrawn.txt` that name nothing that was read."""
+    renamed: Path | None = None
+    """With `rekey`, the local file with the old name of everybody and everything; it is no part of the release."""
 
 
 def build(
@@ -79,12 +90,16 @@ def build(
     *,
     name: str,
     out: Path = Path("build"),
-    version: str = "1.0.0",
+    version: str | None = None,
+    previous: str | Path | None = None,
+    rekey: Path | None = None,
     sample: bool = False,
     given: Mapping[str, Path] | None = None,
     only: Collection[str] = (),
     suite_index: Path | None = None,
     script_sha256: str | None = None,
+    beside: Path | None = None,
+    lock_file: Path | None = None,
     progress: Progress = lambda step: None,
 ) -> Built:
     """Build a release folder at `out/<repository>`.
@@ -96,7 +111,12 @@ def build(
     name
         The builder's name, for the manifest.
     version
-        Semantic version of the dataset, `1.0.0`.
+        Semantic version of the dataset; by default `1.0.0`, and after a previous release the smallest that the
+        change calls for.
+    previous
+        The release before: its folder, or `namespace/name@v1.0.0`. Its rows keep their splits.
+    rekey
+        File with the pseudonym key of the previous release, where the key is another now.
     sample
         Read the embedded campaign instead of the builder's sources; the release says SAMPLE.
     given
@@ -107,6 +127,10 @@ def build(
         File of `lrl tasks index`. Without it nothing is checked for leaks, and the release says so.
     script_sha256
         SHA-256 of the builder's script, for the manifest.
+    beside
+        Folder of the builder's script: a `withdrawn.txt` there names rows from the Hub.
+    lock_file
+        File of `lrl lock`: the Hub sources are read at its commits, and every file must have its hash.
     progress
         Called with the name of each step as it begins.
 
@@ -115,25 +139,38 @@ def build(
     LrlError
         Bad input, named by file, row and column; nothing is written then.
     """
-    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
-        raise LrlError(f"version {version!r} is not MAJOR.MINOR.PATCH, like 1.0.0")
+    if version is not None:
+        diff.version_key(version)
+    if rekey is not None and previous is None:
+        raise LrlError("--rekey translates the previous release: name it with --previous")
     language = languages.load(builder.language)
     index = SuiteIndex.load(suite_index) if suite_index else None
+    before = earlier.load(previous, builder.repository, builder.splits.salt) if previous else None
+    if before and before.lies_at(out / builder.repository):
+        raise LrlError(f"--previous {previous}: this build would overwrite it; give another --out")
+    old_key = pseudonyms.read_key(rekey) if rekey else None
+    chosen = _chosen(builder, sample, given or {}, only)
     read: dict[str, SourceTables] = {}
-    for source, path in _chosen(builder, sample, given or {}, only):
+    for source, path in chosen:
         progress(f"read {source.name}")
-        read[source.name] = source.read(path)
+        read[source.name] = lock.read(source, path, lock_file)
         _check_language(source.name, read[source.name], language)
     if not any(tables.candidates.num_rows for tables in read.values()):
         raise LrlError(f"{', '.join(read)}: no records at all, so there is nothing to build")
     steps = {step.name: step for step in builder.filters}
 
     rows = _located(pa.concat_tables([tables.candidates for tables in read.values()]))
-    key = _key(rows, read, public=sample)
+    key = _key(rows, read, public=sample, first=before is None)
     texts = (steps["normalise"], steps["personal_data"], WorkerIds(_workers(read)))
-    for step in (*texts, Identity(key)):
+    for step in texts:
         progress(step.name)
         rows = step(rows)
+    names = _checked_names(rows, read, before, key, old_key)
+    if before and names:
+        before = before.renamed(names)
+    asked = withdrawal.load(withdrawal.found_in([*map(_campaign_folder, chosen), beside]), names)
+    progress("identity")
+    rows = Identity(key)(rows)
     for step_name in ("length", "language_id"):
         if step_name in steps:
             progress(step_name)
@@ -141,9 +178,9 @@ def build(
 
     progress("crowd")
     judged = join.judge(rows, read, texts, key)
-    rows = join.with_helpfulness(rows, judged, read)
-    if "helpfulness" in steps:
-        rows = steps["helpfulness"](rows)
+    if before:
+        judged = before.without_votes_on_old_texts(judged, rows)
+    rows = _weighed(rows, judged, read, steps)
     if index is not None:
         progress("contamination")
         rows = Contamination(index)(rows)
@@ -152,9 +189,15 @@ def build(
         rows = steps["duplicates"](rows)
     else:
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
+    rows = with_groups(rows)
+    left = withdrawal.leave(rows, judged, asked, before)
+    if left.records or left.judgements:
+        progress("withdrawn")
+        rows, judged = _weighed(left.rows, left.judged, read, steps), left.judged
     progress("splits")
-    rows = _complete(assign(rows, builder.splits))
+    rows = _complete(assign(rows, builder.splits, before))
     configs = divide(rows, judged, builder.preference_margin)
+    split_map = earlier.split_map(rows, before, withdrawn=left.asked.rows)
 
     progress("write")
     content = {
@@ -164,20 +207,30 @@ def build(
         "language": {"code": language.code, "sha256": languages.sha256(language.code)},
         "builder": {"name": name, "sha256": script_sha256, "settings": _settings(builder)},
         "tools": manifest.tools(),
-        "pseudonym_key": pseudonyms.fingerprint(key) if key else None,
-        "previous": None,
+        "pseudonym_key": pseudonyms.fingerprint(key) if key else before and before.fingerprint,
+        "previous": before and before.described(carried=split_map.num_rows - rows.num_rows),
+        "withdrawn": withdrawal.hashed(left.asked),
         "suite_index": _suite(index, suite_index),
         "sources": {source: _inputs(tables) for source, tables in read.items()},
-        "counts": counts.of_records(rows),
-        "judgements": counts.of_judgements(judged),
+        "counts": counts.of_records(rows, left.records),
+        "judgements": counts.of_judgements(judged, left.judgements),
         "agreement": aggregation.agreement(judged),
     }
+    changes = _versioned(content, version, before, configs, split_map)
     place = folder.write(
-        out / builder.repository, rows, configs, content, _card_facts(builder, language, rows, judged)
+        out / builder.repository, split_map, configs, content, _card_facts(builder, language, rows, judged)
     )
     aside = out / f"{builder.repository}.quarantine.jsonl"
-    unreadable = quarantine.write(aside, read)
-    return Built(place, json.loads((place / manifest.NAME).read_text(encoding="utf-8")), aside, unreadable)
+    return Built(
+        place,
+        json.loads((place / manifest.NAME).read_text(encoding="utf-8")),
+        quarantine=aside,
+        unreadable=quarantine.write(aside, read),
+        diff=changes,
+        to_withdraw=left.to_record,
+        unknown_withdrawn=left.unknown,
+        renamed=_write_renamed(out / f"{builder.repository}.renamed.json", names),
+    )
 
 
 # ---- sources --------------------------------------------------------------------------------------------
@@ -237,14 +290,87 @@ def _workers(read: Mapping[str, SourceTables]) -> frozenset[str]:
     return frozenset(worker for column in columns for worker in column.to_pylist() if worker)
 
 
-def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool) -> bytes | None:
+def _campaign_folder(chosen: tuple[Source, Path | None]) -> Path | None:
+    source, path = chosen
+    if not isinstance(source, Campaign):
+        return None
+    folder = path or source.path
+    return folder.parent if folder and folder.is_file() else folder
+
+
+# ---- names and votes ------------------------------------------------------------------------------------
+
+
+def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool, first: bool) -> bytes | None:
     private = pc.any(rows["keyed_id"]).as_py() or rows["worker"].null_count < rows.num_rows
     if not private and not any(tables.judgements.num_rows for tables in read.values()):
         return None
-    return pseudonyms.SAMPLE_KEY if public else pseudonyms.load_key(may_create=True)
+    return pseudonyms.SAMPLE_KEY if public else pseudonyms.load_key(may_create=first)
+
+
+def _checked_names(
+    rows: pa.Table,
+    read: Mapping[str, SourceTables],
+    before: earlier.Previous | None,
+    key: bytes | None,
+    old_key: bytes | None,
+) -> dict[str, str]:
+    """Return old → new name where the pseudonym key changed, and refuse a key that is not the expected one."""
+    if before is None:
+        return {}
+    if key is None:
+        if old_key is not None:
+            raise LrlError("--rekey: nothing that was read has private ids, so there is nothing to translate")
+        return {}
+    before.check_key(key, old_key)
+    return earlier.translation(rows, read, old_key, key) if old_key else {}
+
+
+def _weighed(
+    rows: pa.Table, judged: pa.Table, read: Mapping[str, SourceTables], steps: Mapping[str, Filter]
+) -> pa.Table:
+    """Join what the counted votes say, and mark what they object to; a second time it is computed anew."""
+    rows = join.with_helpfulness(rows, judged, read)
+    return steps["helpfulness"](rows) if "helpfulness" in steps else rows
 
 
 # ---- release --------------------------------------------------------------------------------------------
+
+
+def _versioned(
+    content: dict[str, Any],
+    version: str | None,
+    before: earlier.Previous | None,
+    configs: Configs,
+    split_map: pa.Table,
+) -> diff.Diff | None:
+    """Give the manifest its version and changelog; the version is the smallest that the change calls for.
+
+    Raises
+    ------
+    LrlError
+        A version was given that is smaller than that.
+    """
+    if before is None:
+        content["version"] = version or "1.0.0"
+        return None
+    was = before.release.manifest["version"]
+    after = Release(before.release.manifest | content | {"version": was}, configs, split_map)
+    changes = diff.compare(before.release, after)
+    if changes.errors:
+        raise ValueError("; ".join(changes.errors))  # the rules of the splits were broken: a defect of ours
+    # The manifest names another previous release now, so that even nothing else makes a patch.
+    bump = diff.required_bump(changes) or "patch"
+    least = diff.raised(was, bump)
+    if version is not None and diff.version_key(version) < diff.version_key(least):
+        raise LrlError(
+            f"version {version} is too small after {was}: the change is {bump}, so {least} or more"
+        )
+    content["version"] = version or least
+    changes = replace(changes, after=changes.after | {"version": content["version"]})
+    published = sum(table.num_rows for table in configs.get("default", {}).values())
+    content["changelog"] = changelog(before.release.manifest, changes, content["version"], published)
+    return changes
 
 
 def _complete(rows: pa.Table) -> pa.Table:
@@ -303,3 +429,12 @@ def _card_facts(
         counted=Counter(judged.filter(judged["counted"])["question"].to_pylist()),
         example=example,
     )
+
+
+def _write_renamed(path: Path, names: Mapping[str, str]) -> Path | None:
+    """Keep old → new names beside the release, for `lrl diff`: published, they would undo the new key."""
+    path.unlink(missing_ok=True)
+    if not names:
+        return None
+    private.write(path, json.dumps(names, indent=0, sort_keys=True) + "\n")
+    return path

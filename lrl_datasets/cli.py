@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -44,6 +45,9 @@ def say(text: str) -> None:
 
 def main() -> None:
     """Run the command line: an error the user can mend is one line on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no "→" shows "?"
     try:
         app(standalone_mode=True)
     except (LrlError, OSError) as error:
@@ -83,22 +87,50 @@ def build(
     suite_index: Annotated[
         Path | None, typer.Option(help="File of `lrl tasks index`: refuse rows that leak.")
     ] = None,
-    version: Annotated[str, typer.Option(help="Version of the dataset.")] = "1.0.0",
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="Version of the dataset; default 1.0.0, later the smallest that the change calls for."
+        ),
+    ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|REPO@TAG", help="The release before this one: its rows keep their splits."
+        ),
+    ] = None,
+    rekey: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLDKEYFILE", help="The previous release's pseudonym key, where it is another now."
+        ),
+    ] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the release.")] = Path("build"),
 ) -> None:
-    """Build a release folder and print its funnel."""
+    """Build a release folder and print its funnel.
+
+    Near-copies of withdrawn rows, and the new names of the withdrawn after --rekey, are added to `withdrawn.txt`.
+    """
     from lrl_datasets import report
     from lrl_datasets.build import build as run
     from lrl_datasets.builders import find, script
+    from lrl_datasets.lock import beside as lock_beside
+    from lrl_datasets.release import withdrawal
     from lrl_datasets.release.manifest import file_entry
 
     given = dict(_name_and_path(text) for text in source or [])
     name, found = find(builder)
+    lock_file = lock_beside(script(builder))
     with err.status("reading") as status:
         built = run(
             found, name=name, out=out_dir, version=version, sample=sample, given=given, only=only or [],
-            suite_index=suite_index, script_sha256=file_entry(script(builder))["sha256"], progress=status.update,
+            suite_index=suite_index, script_sha256=file_entry(script(builder))["sha256"], previous=previous,
+            rekey=rekey, beside=script(builder).parent, lock_file=lock_file if lock_file.is_file() else None,
+            progress=status.update,
         )  # fmt: skip
+    for file, lines in built.to_withdraw.items():
+        for line in withdrawal.add(file, lines):
+            say(f"added to {file}: {line}")
     out.print(report.funnel(built.manifest))
     if built.unreadable:
         say(
@@ -108,9 +140,76 @@ def build(
             say(f"  {line}")
         if len(built.unreadable) > SHOWN:
             say(f"  and {len(built.unreadable) - SHOWN} more")
+    if built.diff:
+        log = built.manifest["changelog"][0]
+        say(
+            f"{log['version']} after {built.diff.before['version']}, published rows: {log['added']} added, "
+            f"{log['removed']} removed, {log['withdrawn']} withdrawn, {log['changed']} with another text, "
+            f"{log['metadata']} with other metadata (lrl diff says which)"
+        )
+    if built.unknown_withdrawn:
+        say(f"withdrawn, and not read: {', '.join(built.unknown_withdrawn)}")
+    if built.renamed:
+        say(f"old and new names (local, never publish it): {built.renamed}")
     if "default" in built.manifest["configs"]:
         say(f"\nload it:  load_dataset({str(built.folder)!r})")
         say(f"publish:  lrl publish {built.folder} --endpoint URL")
+
+
+@app.command()
+def withdraw(
+    row: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A row's `id`; may be repeated.")
+    ] = None,
+    annotator: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PSEUDONYM", help="`annotator` or `worker`: answers and votes leave; may be repeated."
+        ),
+    ] = None,
+    campaign: Annotated[Path | None, typer.Option(metavar="DIR", help="The campaign folder.")] = None,
+    builder: Annotated[
+        str | None,
+        typer.Option(help="Instead: the builder, for rows from the Hub (the file lies beside it)."),
+    ] = None,
+) -> None:
+    """Write into `withdrawn.txt` who asked to be removed; the next version leaves them out of every config.
+
+    A row leaves with its near-copies and the votes on it, an annotator with all answers and votes; the posteriors
+    are computed anew. Then build and publish the next version, with --previous. Keep the file: no rebuild brings
+    back what stands in it.
+
+    Older tags still hold them. A tag never moves, with this one exception, for which the maintainer:
+
+    1. publishes the next version, and tells the users of the older ones;
+
+    2. squashes the history of main: huggingface_hub.HfApi().super_squash_history(REPO, repo_type="dataset");
+
+    3. deletes every tag, also the new one: hf repos tag delete REPO vX.Y.Z --repo-type dataset;
+
+    4. deletes the large files that are left over: HfApi().list_lfs_files and permanently_delete_lfs_files;
+
+    5. runs `lrl publish` on the new release's folder again: it finds main as it must be and only sets the tag.
+    """
+    from lrl_datasets.builders import script
+    from lrl_datasets.release import withdrawal
+
+    lines = [f"row {name}" for name in row or []] + [f"annotator {name}" for name in annotator or []]
+    if not lines:
+        raise LrlError("name whom: --row ID or --annotator PSEUDONYM")
+    if (campaign is None) == (builder is None):
+        raise LrlError(
+            "say where the rows come from: --campaign DIR, or --builder NAME for rows from the Hub"
+        )
+    folder = campaign if campaign is not None else script(str(builder)).parent
+    if campaign is not None and not (campaign / "campaign.toml").is_file():
+        raise LrlError(f"{campaign}: no campaign folder (there is no campaign.toml)")
+    file = folder / withdrawal.FILE
+    added = withdrawal.add(file, lines)
+    for line in added:
+        say(f"added to {file}: {line}")
+    if not added:
+        say(f"{file} has all of it already")
 
 
 def _name_and_path(text: str) -> tuple[str, Path]:
@@ -129,20 +228,133 @@ def publish(
     private: Annotated[
         bool, typer.Option("--private", help="Create the repository as a private one.")
     ] = False,
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Open a pull request; once merged, publish again to tag it.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, rows and files, and do nothing.")
+    ] = False,
+    replace_unfinished: Annotated[
+        bool,
+        typer.Option(
+            "--replace-unfinished", help="Commit over a release that was committed and never tagged."
+        ),
+    ] = False,
 ) -> None:
-    """Publish a release: one commit, verified, then its tag. Safe to run again."""
+    """Publish a release: one commit, verified, then its tag. Safe to run again after whatever went wrong.
+
+    The token is the one of `hf auth login`, or HF_TOKEN.
+    """
+    from lrl_datasets import report
+    from lrl_datasets.release import loads
     from lrl_datasets.release import publish as publishing
 
-    published = publishing.publish(folder, endpoint=endpoint, repo=repo, version=version, private=private)
-    what = "was there already" if published.skipped else "published"
-    say(f"{published.repo} {published.tag} {what}: {published.uploaded} files uploaded")
+    if dry_run:
+        plan = publishing.preview(
+            folder, endpoint, repo=repo, version=version, private=private, create_pr=create_pr,
+            replace_unfinished=replace_unfinished,
+        )  # fmt: skip
+        out.print(report.publication(plan))
+        return
+    published = publishing.publish(
+        folder, endpoint, repo=repo, version=version, private=private, create_pr=create_pr,
+        replace_unfinished=replace_unfinished,
+    )  # fmt: skip
+    what = "was there already" if published.skipped else "proposed" if published.pull_request else "published"
+    name = published.tag or f"v{published.version} as {published.pull_request}"
+    say(f"{published.repo} {name} {what}: {published.uploaded} files uploaded")
     say(f"commit {published.commit}, verified file by file\n{published.url}")
     with err.status("loading it as a user would"):
-        loaded = publishing.verify_loads(published, endpoint, publishing.expected_rows(folder))
+        loaded = loads.verify_loads(published, endpoint, loads.built(folder))
     for config, splits in loaded.items():
-        rows = ", ".join(f"{split} {n}" for split, n in splits.items())
-        say(f"loads: {config}: {rows}")
-    say(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})")
+        rows = ", ".join(f"{split} {content.rows}" for split, content in splits.items())
+        say(f"loads, row by row: {config}: {rows}")
+    if published.tag:
+        say(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})")
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="The older release: a folder, or REPO@v1.0.0.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The newer release.")],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write everything, every id, as JSON.")
+    ] = None,
+    renamed: Annotated[
+        Path | None,
+        typer.Option(help="The NAME.renamed.json of a build with --rekey: old and new names."),
+    ] = None,
+    endpoint: Endpoint = None,
+) -> None:
+    """Show what changed between two releases, and the version it calls for; exit code 1 if it may not be.
+
+    A row that moved between splits is always an error.
+    """
+    import json
+
+    from lrl_datasets import report
+    from lrl_datasets.release import diff as differences
+    from lrl_datasets.release import locations
+    from lrl_datasets.release.renamed import read_names
+
+    names = read_names(renamed) if renamed else None
+    found = differences.compare(locations.read(before, endpoint), locations.read(after, endpoint), names)
+    out.print(report.difference(found))
+    if json_file:
+        text = json.dumps(found.as_json(), indent=2, ensure_ascii=False, sort_keys=True)
+        json_file.write_text(text + "\n", encoding="utf-8")
+        say(f"wrote {json_file}")
+    if found.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    release: Annotated[str, typer.Argument(metavar="FOLDER|REPO@TAG", help="A folder, or REPO@v1.0.0.")],
+    endpoint: Endpoint = None,
+) -> None:
+    """Read a release again and check files, rows, votes, splits, card and people; exit code 1 with findings."""
+    from lrl_datasets import report
+    from lrl_datasets.release.verify import verify as run
+
+    with err.status("checking"):
+        checked = run(release, endpoint)
+    out.print(report.verification(release, checked))
+    if any(one.findings for one in checked):
+        raise typer.Exit(1)
+
+
+@app.command()
+def lock(
+    builder: Annotated[str, typer.Argument(help="A builder by name (swahili-instruct) or path (mine.py).")],
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; say whether the lock fits builder and Hub, for CI."),
+    ] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Fix a builder's Hub sources to commits and to the bytes of their files, in NAME.lock.json beside it."""
+    _use(endpoint)
+    from lrl_datasets import lock as locking
+    from lrl_datasets.builders import find, script
+
+    _, found = find(builder)
+    file = locking.beside(script(builder))
+    if check:
+        with err.status("comparing with the Hub"):
+            wrong, notes = locking.check(found.sources, file)
+        for note in notes:
+            say(note)
+        if wrong:
+            raise LrlError("\n".join(wrong))
+        say(f"{file} fits")
+        return
+    with err.status("reading the Hub"):
+        locked = locking.resolve(found.sources)
+    locked.save(file)
+    for name, source in locked.sources.items():
+        say(f"{name}: {source.repo} @ {source.commit}, {len(source.files)} files")
+    say(f"wrote {file}")
 
 
 @hub.command("serve")
@@ -157,6 +369,41 @@ def hub_serve(
     from lrl_datasets import local_hub
 
     local_hub.serve_forever(directory, port=port, host=host, token=os.environ.get("LRL_HUB_TOKEN"))
+
+
+@hub.command("mirror")
+def hub_mirror(
+    what: Annotated[list[str], typer.Argument(metavar="ID@REVISION…", help="Datasets and models to bring.")],
+    directory: Annotated[Path, typer.Option("--dir", help="Folder of the Hub's store.")] = Path("hub"),
+    endpoint: Endpoint = None,
+) -> None:
+    """Bring datasets and models, at named revisions, from another Hub into the local one; run again after a break."""
+    from lrl_datasets.local_hub.mirror import mirror
+
+    with err.status("asking the Hub") as status:
+        found = mirror(directory, what, endpoint, progress=status.update)
+    for one in found:
+        say(
+            f"{one.repo_id}@{one.revision} is commit {one.commit}: {one.files} files, {one.fetched} bytes fetched"
+        )
+
+
+@hub.command("compare")
+def hub_compare(endpoint: Endpoint = None) -> None:
+    """For maintainers with a write token: compare what the local Hub assumes of the real one with what that does."""
+    from rich.table import Table
+
+    from lrl_datasets.local_hub.assumptions import compare
+
+    with err.status("asking both, in a private scratch dataset"):
+        answers = compare(endpoint)
+    table = Table("assumption", "local Hub", "other Hub", "")
+    for one in answers:
+        table.add_row(one.assumption, str(one.here), str(one.there), "" if one.agrees else "DIFFERS")
+    out.print(table)
+    differing = sum(not one.agrees for one in answers)
+    if differing:
+        raise LrlError(f"{differing} of {len(answers)} assumptions do not hold there")
 
 
 @tasks.command("index")

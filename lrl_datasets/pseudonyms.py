@@ -14,7 +14,7 @@ from pathlib import Path
 
 import platformdirs
 
-from lrl_datasets import schema
+from lrl_datasets import private, schema
 from lrl_datasets.errors import LrlError
 
 VARIABLE = "LRL_PSEUDONYM_KEY"
@@ -49,9 +49,20 @@ def load_key(may_create: bool) -> bytes:
             raise LrlError(
                 f"no pseudonym key: set {VARIABLE} or put the key of the previous release at {path}"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(secrets.token_hex(32).encode() + b"\n")
+        private.write(path, secrets.token_hex(32) + "\n")
+    return read_key(path)
+
+
+def read_key(path: Path) -> bytes:
+    """Return the key in a file.
+
+    Raises
+    ------
+    LrlError
+        There is no such file, others may read it, or the key is shorter than 16 bytes.
+    """
+    if not path.is_file():
+        raise LrlError(f"{path}: there is no such key file")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise LrlError(f"{path}: others may read the pseudonym key; run: chmod 600 {path}")
     return _checked(path.read_bytes().strip(), str(path))

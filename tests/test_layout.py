@@ -15,13 +15,14 @@ LEVELS = (
     ("training", "report", "scaffold", "doctor"),
     ("evaluation",),
     ("build",),
+    ("lock",),
     ("release",),
     ("crowd",),
     ("filters", "sources"),
     ("languages",),
     ("local_hub",),
     ("pseudonyms", "card_validator"),
-    ("schema", "endpoints"),
+    ("schema", "endpoints", "private"),
     ("errors",),
 )
 LEVEL = {name: depth for depth, names in enumerate(reversed(LEVELS)) for name in names}

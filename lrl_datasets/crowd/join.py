@@ -53,7 +53,7 @@ def with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, Source
     """Join posterior, votes and agreement onto the candidates."""
     posteriors: dict[str, dict[str, Any]] = {}
     for name, tables in read.items():
-        stage = _helpfulness_stage(name, _judgement_stages(tables))
+        stage = helpfulness_stage(name, _judgement_stages(tables))
         if stage is None:
             continue
         counted = judged.filter(
@@ -70,6 +70,23 @@ def with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, Source
     rows = add_column(rows, "helpfulness_kind", ["votes" if row else None for row in found], pa.string())
     rows = add_column(rows, "n_votes", [row.get("n_votes") for row in found], pa.int32())
     return add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
+
+
+def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the stage whose question is helpfulness: the one named `helpful`, or the only one; None without any.
+
+    Raises
+    ------
+    LrlError
+        There are several questions and none is named so.
+    """
+    named = [stage for stage in stages if stage["question"] == "helpful"] or stages
+    if len({stage["question"] for stage in named}) > 1:
+        questions = ", ".join(stage["question"] for stage in named)
+        raise LrlError(
+            f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?"
+        )
+    return named[0] if named else None
 
 
 def _as_published(judgements: pa.Table, text_steps: Sequence[Filter]) -> pa.Table:
@@ -96,13 +113,3 @@ def _rules(stage: Mapping[str, Any]) -> quality.Rules:
         name: value for name, value in stage["rules"].items() if name in quality.Rules.__dataclass_fields__
     }
     return quality.Rules(**known)
-
-
-def _helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
-    named = [stage for stage in stages if stage["question"] == "helpful"] or stages
-    if len({stage["question"] for stage in named}) > 1:
-        questions = ", ".join(stage["question"] for stage in named)
-        raise LrlError(
-            f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?"
-        )
-    return named[0] if named else None

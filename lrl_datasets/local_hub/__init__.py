@@ -2,11 +2,12 @@
 
 Takes a folder and serves it over HTTP to the real, unmodified clients (huggingface_hub, datasets,
 transformers, lm-eval) that have its address in `HF_ENDPOINT`. It knows nothing of releases: it keeps
-repositories, commits, branches and tags of any dataset or model. Until Xet is spoken here, clients that
-upload need `HF_HUB_DISABLE_XET=1` before huggingface_hub is imported.
+repositories, commits, branches and tags of any dataset or model. Clients upload by LFS or by Xet, whichever they
+choose, and download by plain HTTP.
 
-`objects.py` and `store.py` are what is kept, `api.py`, `uploads.py` and `describe.py` what is answered,
-`server.py` and `body.py` how it is carried.
+`objects.py` and `store.py` are what is kept, `api.py`, `uploads.py`, `xet.py` and `describe.py` what is answered,
+`server.py` and `body.py` how it is carried, `faults.py` how it goes wrong on purpose. `pages.py` is what
+a browser is shown, `mirror.py` brings repositories here from another Hub.
 """
 
 from __future__ import annotations
@@ -16,25 +17,34 @@ import sys
 from pathlib import Path
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.faults import Fault
 from lrl_datasets.local_hub.objects import Entry, HubError, is_lfs
 from lrl_datasets.local_hub.server import Server
 from lrl_datasets.local_hub.store import Changes, Store
 
-__all__ = ["HubError", "Server", "Store", "put", "serve", "serve_forever"]
+__all__ = ["Fault", "HubError", "Server", "Store", "put", "serve", "serve_forever"]
 
 
-def serve(directory: Path, port: int = 0, host: str = "127.0.0.1", token: str | None = None) -> Server:
+def serve(
+    directory: Path,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    *,
+    faults: list[Fault] | None = None,
+) -> Server:
     """Serve a store's folder from a thread of this process.
 
     Use it as a context manager, or call `.close()`. `.url` is what `HF_ENDPOINT` must be set to in the
-    processes that load from it; most clients read it once, when they are imported.
+    processes that load from it; most clients read it once, when they are imported. `.faults` and `.requests`
+    are for tests of what uses it.
 
     Raises
     ------
     LrlError
         The port is taken, or the address is not loopback and there is no token.
     """
-    return Server(directory, port, host, token)
+    return Server(directory, port, host, token, faults=faults)
 
 
 def serve_forever(
@@ -49,7 +59,7 @@ def serve_forever(
     try:
         with serve(directory, port, host, token) as server:
             print(f"local Hub: {server.url}  (store: {Path(directory).resolve()})")
-            print(f"export HF_ENDPOINT={server.url} HF_HUB_DISABLE_XET=1", flush=True)
+            print(f"export HF_ENDPOINT={server.url}", flush=True)
             server.wait()
     finally:
         logger.removeHandler(handler)

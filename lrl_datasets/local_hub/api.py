@@ -1,8 +1,8 @@
 """The Hub's HTTP API over a store: one request in, one response out, no sockets.
 
 Written against what huggingface_hub 2.4 and datasets 5.2 send and read: repositories, refs, tags, branches,
-info, tree, paths, history, `resolve`, and the uploads of `uploads.py`. Left out are pull requests, spaces and
-Xet; a request for one of them is refused with a sentence that says so.
+info, tree, paths, history, `resolve`, and the uploads of `uploads.py` (LFS) and `xet.py`. Pull requests are
+commits that may be merged, without the discussion. Spaces are refused with a sentence that says so.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote
 
 from lrl_datasets import card_validator
+from lrl_datasets.local_hub import pages
 from lrl_datasets.local_hub.describe import (
     describe_file,
     describe_folder,
@@ -25,13 +26,14 @@ from lrl_datasets.local_hub.objects import HubError
 from lrl_datasets.local_hub.protocol import Request, Response, page
 from lrl_datasets.local_hub.store import KINDS, Store
 from lrl_datasets.local_hub.uploads import Uploads
+from lrl_datasets.local_hub.xet import Xet
 
 TREE_PAGE, EXPANDED_PAGE, COMMITS_PAGE = 1000, 50, 50
 
 # What may follow a repository's id: `api/models/gpt2/tree/main` names `gpt2`, not `gpt2/tree`.
 _ACTIONS = {
     "revision", "tree", "paths-info", "refs", "commits", "commit", "preupload", "branch", "tag",
-    "xet-write-token", "xet-read-token", "parquet", "settings", "discussions", "resolve", "raw",
+    "xet-write-token", "xet-read-token", "parquet", "settings", "discussions", "super-squash", "resolve", "raw",
 }  # fmt: skip
 
 
@@ -50,6 +52,7 @@ class Api:
         self.store = store
         self.token = token
         self.uploads = Uploads(store)
+        self.xet = Xet(store)
 
     def answer(self, request: Request) -> Response:
         """Answer one request; a refusal is raised as `HubError`."""
@@ -67,6 +70,8 @@ class Api:
                 return self._whoami(request)
             case ["api", "telemetry", *_]:
                 return Response()
+            case ["xet", store_id, *rest]:
+                return self.xet.answer(request, store_id, rest)
             case ["lfs", oid] if request.method == "PUT":
                 return self.uploads.lfs_put(request, oid)
             case [*repo, "info", "lfs", "objects", "batch"] if request.method == "POST":
@@ -80,7 +85,27 @@ class Api:
                     if segments[at : at + 1] in (["resolve"], ["raw"]) and len(segments) > at + 2:
                         where = _kind_and_id(segments[:at])
                         return self._file(request, *where, *_revision_and_path(segments[at + 1 :]))
+                return self._page(request)
         raise _nothing_here(request)
+
+    def _page(self, request: Request) -> Response:
+        """Answer a browser: `/`, or a repository's address as the real Hub has it."""
+        segments = request.segments
+        if segments == [""]:
+            return Response(page=pages.front_page(self.store, request.base, self._authorised(request)))
+        at = 3 if segments[0] == "datasets" else 2
+        match segments[at:]:
+            case []:
+                revision = "main"
+            case ["tree" | "commit", revision]:
+                pass
+            case _:
+                raise _nothing_here(request)
+        kind, repo_id = _kind_and_id(segments[:at])
+        if len(segments) < at or not self.store.exists(kind, repo_id):
+            raise _nothing_here(request)
+        self._may_read(request, kind, repo_id)
+        return Response(page=pages.repository_page(self.store, kind, repo_id, revision, request.base))
 
     # ---- who may ----
 
@@ -115,6 +140,8 @@ class Api:
             and (not author or repo_id.startswith(author + "/"))
             and (self._authorised(request) or not self.store.refs(kind, repo_id).private)
         ]
+        if not request.flag("full"):
+            found = [{k: v for k, v in item.items() if k not in ("siblings", "cardData")} for item in found]
         return Response(data=found[: request.number("limit", len(found))])
 
     def _create_or_delete(self, request: Request, action: str) -> Response:
@@ -159,8 +186,11 @@ class Api:
                 return self._file(request, kind, repo_id, revision, "/".join(path))
             case (("GET" | "HEAD"), [] | ["revision", _]):
                 return self._info(request, kind, repo_id, rest[1] if rest else "main")
-            case _, ["xet-write-token" | "xet-read-token", *_]:
-                raise HubError(404, "This Hub speaks no Xet: set HF_HUB_DISABLE_XET=1")
+            case _, ["xet-read-token", *_]:
+                raise HubError(404, "Downloads from this Hub are plain HTTP")
+            case "GET", ["xet-write-token", *_]:
+                self._may_write(request)
+                return self.xet.token(request)
             case "POST", ["paths-info", revision]:
                 return self._paths_info(request, kind, repo_id, revision)
         self._may_write(request)
@@ -169,6 +199,15 @@ class Api:
                 return self.uploads.preupload(request, kind, repo_id, revision)
             case "POST", ["commit", revision]:
                 return self.uploads.commit(request, kind, repo_id, revision)
+            case "POST", ["discussions", number, "merge"]:
+                self.store.merge(kind, repo_id, number)
+                return Response()
+            case "POST", ["super-squash", branch]:
+                title = str(request.json().get("message") or f"Squash {branch}")
+                self.store.squash(kind, repo_id, branch, title)
+                return Response()
+            case "PUT", ["settings"]:
+                return self._settings(request, kind, repo_id)
             case "POST", ["branch", *name] if name:
                 start = request.json().get("startingPoint")
                 self.store.create_branch(kind, repo_id, "/".join(name), None if start is None else str(start))
@@ -183,6 +222,19 @@ class Api:
                 self.store.delete_tag(kind, repo_id, "/".join(name))
                 return Response()
         raise _nothing_here(request)
+
+    def _settings(self, request: Request, kind: str, repo_id: str) -> Response:
+        asked = request.json()
+        if asked.pop("gated", False):
+            raise HubError(400, "This Hub gates no repositories; make it private")
+        visibility = asked.pop("visibility", None)
+        private = asked.pop(
+            "private", visibility == "private" if visibility in ("public", "private") else None
+        )
+        if not isinstance(private, bool) or asked:
+            raise HubError(400, "This Hub knows one setting, visibility: public or private")
+        self.store.set_private(kind, repo_id, private)
+        return Response()
 
     # ---- reading ----
 
@@ -205,7 +257,9 @@ class Api:
             "converts": listed(refs.converts, "refs/convert/"),
             "tags": listed(refs.tags, "refs/tags/"),
         }
-        return Response(data=data | ({"pullRequests": []} if request.query.get("include_prs") else {}))
+        if request.query.get("include_prs"):
+            data["pullRequests"] = listed(refs.pulls, "refs/pr/")
+        return Response(data=data)
 
     def _tree(self, request: Request, kind: str, repo_id: str, revision: str, folder: str) -> Response:
         commit = self.store.commit_at(kind, repo_id, revision)
@@ -269,8 +323,10 @@ class Api:
         headers["Content-Disposition"] = (
             f"inline; filename*=UTF-8''{quote(name)}; filename=\"{quote(name)}\";"
         )
-        text = (mimetypes.guess_type(name)[0] or "").startswith("text/") or name.endswith((".json", ".md"))
-        headers["Content-Type"] = "text/plain; charset=utf-8" if text else "application/octet-stream"
+        known = mimetypes.guess_type(name)[0] or ""
+        text = known.startswith("text/") or name.endswith((".json", ".md"))
+        other = known if known.startswith("image/") else "application/octet-stream"
+        headers["Content-Type"] = "text/plain; charset=utf-8" if text else other
         return Response(content=entry, headers=headers)
 
 

@@ -61,7 +61,7 @@ def describe_repository(
 ) -> dict[str, Any]:
     """Return a repository at a commit as `dataset_info` and `model_info` read it."""
     refs = store.refs(kind, repo_id)
-    card = _card_data(store, commit)
+    card = card_data(store, commit)
     siblings: list[dict[str, Any]] = [{"rfilename": path} for path in commit.files]
     if blobs:
         for sibling, entry in zip(siblings, commit.files.values(), strict=True):
@@ -92,7 +92,8 @@ def describe_repository(
     return info
 
 
-def _card_data(store: Store, commit: Commit) -> dict[str, Any]:
+def card_data(store: Store, commit: Commit) -> dict[str, Any]:
+    """Return the front matter of a commit's card, empty where it cannot be read."""
     entry = commit.files.get("README.md")
     if entry is None or entry.size > MAX_JSON:
         return {}

@@ -10,6 +10,8 @@ import fnmatch
 import hashlib
 import os
 import re
+import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable
@@ -73,10 +75,10 @@ class Objects:
         self.folder, self.tmp = root / "objects", root / "tmp"
         for folder in (self.folder, self.tmp):
             folder.mkdir(parents=True, exist_ok=True)
-        for left in self.tmp.iterdir():  # what a killed upload left behind
+        for left in self.tmp.iterdir():  # what a killed process left behind; another one may still write
             with suppress(OSError):
-                if left.is_file() and time.time() - left.stat().st_mtime > 24 * 3600:
-                    left.unlink()
+                if time.time() - left.stat().st_mtime > 24 * 3600:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def path(self, sha256: str) -> Path:
         """Return where a content lies or would lie."""
@@ -89,27 +91,17 @@ class Objects:
     ) -> tuple[str, int]:
         """Stream a content in; with `sha256` and `size` it must have them. Returns both."""
         digest, length = hashlib.sha256(), 0
-        handle, temporary = tempfile.mkstemp(dir=self.tmp)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in chunks:
-                    digest.update(chunk)
-                    length += len(chunk)
-                    if size is not None and length > size:
-                        raise HubError(400, f"More than the {size} bytes that were announced")
-                    file.write(chunk)
-                found = digest.hexdigest()
-                if sha256 not in (None, found) or size not in (None, length):
-                    raise HubError(400, f"Received {length} bytes with SHA-256 {found}, not {size}, {sha256}")
-                file.flush()
-                os.fsync(file.fileno())
-            target = self.path(found)
-            target.parent.mkdir(exist_ok=True)
-            _rename(temporary, target)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        with Incoming(self.tmp) as incoming:
+            for chunk in chunks:
+                digest.update(chunk)
+                length += len(chunk)
+                if size is not None and length > size:
+                    raise HubError(400, f"More than the {size} bytes that were announced")
+                incoming.file.write(chunk)
+            found = digest.hexdigest()
+            if sha256 not in (None, found) or size not in (None, length):
+                raise HubError(400, f"Received {length} bytes with SHA-256 {found}, not {size}, {sha256}")
+            incoming.keep(self.path(found))
         return found, length
 
     def add_regular(self, content: bytes) -> Entry:
@@ -152,26 +144,64 @@ def lfs_pointer(sha256: str, size: int) -> bytes:
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a small file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        _rename(temporary, path)
-    except BaseException:
+class Incoming:
+    """A file on its way: it has a temporary name until `keep`, and is gone where that is not reached.
+
+    Parameters
+    ----------
+    folder
+        Where it lies meanwhile, on the same file system as where it goes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        handle, self._temporary = tempfile.mkstemp(dir=folder)
+        self.file = os.fdopen(handle, "w+b")
+
+    def keep(self, target: Path, *, replace: bool = True, mode: int = 0o644) -> None:
+        """Sync it and give it its name; without `replace` a file that has the name already stays."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        os.chmod(self._temporary, mode)
+        if not target.parent.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            sync_folder(target.parent.parent)
+        if replace:
+            os.replace(self._temporary, target)
+        else:
+            with suppress(FileExistsError):
+                os.link(self._temporary, target)
+        sync_folder(target.parent)
+
+    def __enter__(self) -> Incoming:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
         with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+            os.unlink(self._temporary)
 
 
-def _rename(temporary: str, target: Path) -> None:
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, target)
+def write_file(path: Path, data: bytes, tmp: Path) -> None:
+    """Write a small file whole or not at all."""
+    with Incoming(tmp) as incoming:
+        incoming.file.write(data)
+        incoming.keep(path)
+
+
+def made_once(path: Path, tmp: Path) -> str:
+    """Return the random name that a file holds; made where it is not there, by whoever comes first."""
+    if not path.exists():
+        with Incoming(tmp) as incoming:
+            incoming.file.write(secrets.token_hex(16).encode())
+            incoming.keep(path, replace=False, mode=0o600)
+    return path.read_text("ascii")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that a name in a folder survives a power cut."""
     with suppress(PermissionError):  # Windows opens no folder
-        handle = os.open(target.parent, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:

@@ -55,12 +55,13 @@ class Request:
 
 @dataclass
 class Response:
-    """One response: JSON, or a stored content with its ETag."""
+    """One response: JSON, a page, or a stored content with its ETag."""
 
     status: int = 200
     data: object = None
     headers: dict[str, str] = field(default_factory=dict)
     content: Entry | None = None
+    page: str | None = None
 
 
 def page(request: Request, items: list[dict[str, Any]], following: int | None) -> Response:

@@ -25,7 +25,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.api import Api
 from lrl_datasets.local_hub.body import Body, BrokenBody, Slice, byte_range
+from lrl_datasets.local_hub.faults import Fault, Faults
 from lrl_datasets.local_hub.objects import HubError
+from lrl_datasets.local_hub.pages import POLICY
 from lrl_datasets.local_hub.protocol import Request, Response
 from lrl_datasets.local_hub.store import Store
 
@@ -49,6 +51,8 @@ class Server:
         The address to bind; one beyond loopback needs a `token`.
     token
         What clients must send (`HF_TOKEN`) to write or to read private repositories.
+    faults
+        For tests: what goes wrong on purpose; `.faults` may be changed while it runs.
 
     Raises
     ------
@@ -57,7 +61,13 @@ class Server:
     """
 
     def __init__(
-        self, directory: Path, port: int = 0, host: str = "127.0.0.1", token: str | None = None
+        self,
+        directory: Path,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        token: str | None = None,
+        *,
+        faults: list[Fault] | None = None,
     ) -> None:
         loopback = _is_loopback(host)
         if not loopback and not token:
@@ -69,6 +79,7 @@ class Server:
         except OSError as problem:
             raise LrlError(f"cannot serve on {host}:{port}: {problem.strerror or problem}") from None
         self._http.check_host = loopback
+        self._http.faults = Faults([] if faults is None else faults)
         try:
             self._http.api = Api(Store(Path(directory)), token)
         except OSError as problem:
@@ -86,6 +97,20 @@ class Server:
     def store(self) -> Store:
         """What is served."""
         return self._http.api.store
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What goes wrong on purpose; append to it or clear it at any time."""
+        return self._http.faults.faults
+
+    @faults.setter
+    def faults(self, faults: list[Fault]) -> None:
+        self._http.faults.faults = faults
+
+    @property
+    def requests(self) -> list[tuple[str, str]]:
+        """Method and path of the last requests, those that a fault befell too."""
+        return self._http.faults.requests
 
     def wait(self) -> None:
         """Block until the server is closed from elsewhere or the user interrupts."""
@@ -111,6 +136,7 @@ class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
     api: Api
+    faults: Faults
     check_host: bool
 
     def __init__(self, host: str, port: int) -> None:
@@ -161,7 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
         encoding = self.headers.get("Transfer-Encoding")
         body = Body(cast("BinaryIO", self.rfile), self.headers.get("Content-Length"), encoding)
         try:
-            status, sent = self._send(self._answer(io.BufferedReader(body, 1 << 16)))
+            response = self._befallen(io.BufferedReader(body, 1 << 16))
+            status, sent = (0, 0) if response is None else self._send(response)
         except HubError as refusal:
             status, sent = self._send(_refusal(refusal))
         except (ConnectionError, TimeoutError, BrokenBody):
@@ -170,13 +197,24 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception:
             log.exception("%s %s failed", self.command, urlsplit(self.path).path)
             status, sent = self._send(_refusal(HubError(500, "Internal error; the Hub's log says more")))
-        if not body.drain(_DRAIN):
+        if status and not body.drain(_DRAIN):
             self.close_connection = True
         path = re.sub(r"[^\x21-\x7e]", "?", urlsplit(self.path).path)
         milliseconds = (time.perf_counter() - started) * 1000
         log.info("%s %s %s %d B %.0f ms", self.command, path, status or "broken off", sent, milliseconds)
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+    def _befallen(self, body: io.BufferedReader) -> Response | None:
+        """Answer, unless a fault on purpose cuts the connection before or after."""
+        fault = self.server.faults.befall(self.command, urlsplit(self.path).path)
+        if fault == "drop_after":
+            with suppress(HubError):
+                self._answer(body)
+        if fault:
+            self.close_connection = True
+            return None
+        return self._answer(body)
 
     def _answer(self, body: io.BufferedReader) -> Response:
         host = str(self.headers.get("Host", ""))
@@ -203,6 +241,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response: Response) -> tuple[int, int]:
         """Write a response; returns its status and the bytes of its body."""
+        if response.page is not None:
+            data = response.page.encode("utf-8", "replace")
+            headers = {
+                "Content-Type": "text/html; charset=utf-8",
+                "Content-Security-Policy": POLICY,
+                "X-Content-Type-Options": "nosniff",
+                "Referrer-Policy": "no-referrer",
+            }
+            return self._write(response.status, headers | response.headers, io.BytesIO(data), len(data))
         if response.content is None:
             data = json.dumps({} if response.data is None else response.data, ensure_ascii=False).encode()
             headers = {"Content-Type": "application/json; charset=utf-8"} | response.headers

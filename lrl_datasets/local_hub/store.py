@@ -4,6 +4,10 @@
     datasets/ORG--NAME/commits/0123….json   one commit: parent, date, message and the whole tree
     datasets/ORG--NAME/refs.json            branches, tags and converts, each a commit id
     models/…                                the same for models
+    secret                                  what upload addresses are signed with; mode 0600
+    xet/                                    what Xet clients sent (`xet.py`); may be removed
+    mirror/                                 what broken mirror runs have fetched (`mirror.py`); may be removed
+    locks/ tmp/                             writers take turns; files on their way
 
 There is no database. Everything is written to a temporary file, synced and renamed, and the refs file last:
 a crash at any point leaves the previous state and at most an unreferenced file. Commits never change. Writers
@@ -21,13 +25,22 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock
 
-from lrl_datasets.local_hub.objects import GITATTRIBUTES, Entry, HubError, Objects, write_file
+from lrl_datasets.local_hub.objects import (
+    GITATTRIBUTES,
+    Entry,
+    HubError,
+    Objects,
+    made_once,
+    sync_folder,
+    write_file,
+)
 
 KINDS = ("datasets", "models")
 
@@ -42,6 +55,8 @@ class Commit:
     title: str
     message: str
     files: dict[str, Entry]
+    source: str | None = None
+    """The Hub that it was mirrored from; None: it was made here."""
 
 
 @dataclass
@@ -54,6 +69,8 @@ class Refs:
     branches: dict[str, str] = field(default_factory=dict)
     converts: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    pulls: dict[str, str] = field(default_factory=dict)
+    """Pull requests by number, open or merged: `refs/pr/1` and so on."""
 
 
 @dataclass
@@ -79,6 +96,8 @@ class Store:
         for name in ("locks", *KINDS):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self.objects = Objects(self.root)
+        self.secret = made_once(self.root / "secret", self.objects.tmp).encode()
+        """What the addresses and tokens of uploads are signed with, also after a restart."""
         self._read_commit = functools.lru_cache(maxsize=64)(_read_commit)
 
     # ---- reading ----
@@ -104,7 +123,8 @@ class Store:
         """Return the commit id of a branch, tag, `refs/…` name or full commit id."""
         refs = self.refs(kind, repo_id)
         named = refs.tags | refs.branches
-        for prefix, table in (("heads", refs.branches), ("tags", refs.tags), ("convert", refs.converts)):
+        tables = {"heads": refs.branches, "tags": refs.tags, "convert": refs.converts, "pr": refs.pulls}
+        for prefix, table in tables.items():
             named |= {f"refs/{prefix}/{name}": sha for name, sha in table.items()}
         if revision in named:
             return named[revision]
@@ -150,6 +170,7 @@ class Store:
             self.refs(kind, repo_id)
             gone = Path(tempfile.mkdtemp(dir=self.objects.tmp))
             os.replace(self._folder(kind, repo_id), gone / "repository")
+            sync_folder(self.root / kind)
         shutil.rmtree(gone)
 
     def commit(
@@ -162,8 +183,11 @@ class Store:
         title: str,
         message: str = "",
         parent: str | None = None,
+        create_pr: bool = False,
     ) -> Commit:
-        """Commit to a branch or to `refs/convert/…`, which is made where it is not there.
+        """Commit to a branch, to `refs/pr/N` or to `refs/convert/…`, which is made where it is not there.
+
+        With `create_pr` the branch stays, and the commit becomes the next `refs/pr/N`.
 
         Raises
         ------
@@ -176,7 +200,7 @@ class Store:
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
             heads, name = _heads(refs, revision)
-            if name not in heads and heads is not refs.converts:
+            if name not in heads and (create_pr or heads is not refs.converts):
                 raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
             head = heads.get(name)
             if parent is not None and parent != head:
@@ -185,15 +209,79 @@ class Store:
             made = self._write_commit(
                 kind, repo_id, _apply(changes, before), head, title=title, message=message
             )
+            if create_pr:
+                heads, name = refs.pulls, str(len(refs.pulls) + 1)
             heads[name] = made.id
             self._write_refs(kind, refs)
             return made
+
+    def merge(self, kind: str, repo_id: str, number: str) -> None:
+        """Move `main` to a pull request's commit; 409 where `main` has moved on since that was made."""
+        with self._lock(kind, repo_id):
+            refs = self.refs(kind, repo_id)
+            history = [commit.id for commit in self.history(kind, repo_id, f"refs/pr/{number}")]
+            if refs.branches["main"] not in history:
+                raise HubError(409, "main has changed since this pull request was opened: open it anew")
+            refs.branches["main"] = refs.pulls[number]
+            self._write_refs(kind, refs)
+
+    def adopt(
+        self, kind: str, repo_id: str, commit: Commit, revision: str, tags: set[str], *, private: bool
+    ) -> None:
+        """Take a commit from another Hub, under the id and the names that it has there.
+
+        Raises
+        ------
+        HubError
+            409: a tag stands elsewhere here, or the branch holds commits that were made here.
+        """
+        for path in commit.files:
+            check_path(path)
+        if not re.fullmatch(r"[0-9a-f]{40}", commit.id):
+            raise HubError(400, f"Not the id of a commit: {commit.id!r}")
+        if not self.exists(kind, repo_id):
+            with suppress(HubError):
+                self.create(kind, repo_id, private)
+        with self._lock(kind, repo_id):
+            refs = self.refs(kind, repo_id)
+            write_file(self._commit_path(kind, repo_id, commit.id), _commit_json(commit), self.objects.tmp)
+            main = self.commit_at(kind, repo_id, refs.branches["main"])
+            if not main.parent and not main.source and not revision.startswith("refs/"):
+                refs.branches["main"] = commit.id  # nobody has committed here yet
+            for tag in tags:
+                _check_ref(tag)
+                if refs.tags.setdefault(tag, commit.id) != commit.id:
+                    raise HubError(409, f"tag {tag} stands at {refs.tags[tag]} here, at {commit.id} there")
+            if revision != commit.id and revision not in tags:
+                heads, name = _heads(refs, revision)
+                if name in heads and (at := self.commit_at(kind, repo_id, heads[name])).source is None:
+                    raise HubError(409, f"{revision} holds commits that were made here, such as {at.id}")
+                heads[name] = commit.id
+            self._write_refs(kind, refs)
+
+    def squash(self, kind: str, repo_id: str, branch: str, title: str) -> None:
+        """Make one commit without a past of all commits of a branch; tags keep what they point to."""
+        with self._lock(kind, repo_id):
+            refs = self.refs(kind, repo_id)
+            heads, name = _heads(refs, branch)
+            files = self.commit_at(kind, repo_id, heads.get(name, branch)).files
+            heads[name] = self._write_commit(kind, repo_id, files, None, title=title).id
+            self._write_refs(kind, refs)
+
+    def set_private(self, kind: str, repo_id: str, private: bool) -> None:
+        """Hide a repository from those without the token, or show it."""
+        with self._lock(kind, repo_id):
+            refs = self.refs(kind, repo_id)
+            refs.private = private
+            self._write_refs(kind, refs)
 
     def create_branch(self, kind: str, repo_id: str, name: str, start: str | None) -> None:
         """Make a branch, or `refs/convert/NAME` (which starts empty unless `start` is given)."""
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
             heads, short = _heads(refs, name)
+            if heads is refs.pulls:
+                raise HubError(400, f"Invalid reference: {name!r}")
             if short in heads:
                 raise HubError(409, f"Reference {name} already exists")
             if heads is refs.converts and start is None:
@@ -255,18 +343,21 @@ class Store:
         title: str = "initial commit",
         message: str = "",
     ) -> Commit:
-        date = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        tree = {path: [e.oid, e.sha256, e.size, e.lfs] for path, e in sorted(files.items())}
-        commit = {"parent": parent, "date": date, "title": title, "message": message, "files": tree}
-        data = json.dumps(commit, ensure_ascii=False).encode()
+        date = stamp(datetime.now(UTC))
+        data = _commit_json(Commit("", parent, date, title, message, files))
         sha = hashlib.sha1(b"commit %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
         path = self._commit_path(kind, repo_id, sha)
-        write_file(path, data)
+        write_file(path, data, self.objects.tmp)
         return self._read_commit(path)
 
     def _write_refs(self, kind: str, refs: Refs) -> None:
         data = json.dumps(vars(refs), indent=1, sort_keys=True).encode()
-        write_file(self._folder(kind, refs.id) / "refs.json", data)
+        write_file(self._folder(kind, refs.id) / "refs.json", data, self.objects.tmp)
+
+
+def stamp(when: datetime) -> str:
+    """Write a time as the Hub does, and as its clients want it."""
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def check_repo_id(repo_id: str) -> None:
@@ -317,10 +408,11 @@ def _folders_above(path: str) -> Iterator[str]:
 
 def _heads(refs: Refs, name: str) -> tuple[dict[str, str], str]:
     """Return the table that a branch name belongs to, and its key there."""
-    convert = name.startswith("refs/convert/")
-    short = name.removeprefix("refs/convert/" if convert else "refs/heads/")
+    tables = {"refs/convert/": refs.converts, "refs/pr/": refs.pulls, "refs/heads/": refs.branches}
+    prefix = next((prefix for prefix in tables if name.startswith(prefix)), "refs/heads/")
+    short = name.removeprefix(prefix)
     _check_ref(short)
-    return refs.converts if convert else refs.branches, short
+    return tables[prefix], short
 
 
 def _check_ref(name: str) -> None:
@@ -332,6 +424,13 @@ def _check_ref(name: str) -> None:
         or re.fullmatch(r"[0-9a-f]{40}", name)
     ):
         raise HubError(400, f"Invalid reference: {name!r}")
+
+
+def _commit_json(commit: Commit) -> bytes:
+    """Return what is stored of a commit; its id is the file's name."""
+    data = {name: value for name, value in vars(commit).items() if name != "id" and value is not None}
+    files = {path: [e.oid, e.sha256, e.size, e.lfs] for path, e in sorted(commit.files.items())}
+    return json.dumps({"parent": None} | data | {"files": files}, ensure_ascii=False).encode()
 
 
 def _read_commit(path: Path) -> Commit:

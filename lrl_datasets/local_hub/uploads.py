@@ -6,7 +6,6 @@ import base64
 import binascii
 import hmac
 import json
-import secrets
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, BinaryIO
@@ -32,7 +31,6 @@ class Uploads:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._secret = secrets.token_bytes(32)
 
     def preupload(self, request: Request, kind: str, repo_id: str, revision: str) -> Response:
         """Say of every file whether it comes as LFS or inside the commit, and what the branch holds of it."""
@@ -89,8 +87,6 @@ class Uploads:
 
     def commit(self, request: Request, kind: str, repo_id: str, revision: str) -> Response:
         """Make one commit of the operations in the body, one JSON line each; the header is the first."""
-        if request.flag("create_pr"):
-            raise HubError(400, "This Hub keeps no pull requests")
         changes, header = Changes(), {}
         for key, value in _lines(request.body):
             match key:
@@ -113,15 +109,20 @@ class Uploads:
         title, message = header.get("summary"), str(header.get("description", ""))
         if not isinstance(title, str) or not title:
             raise HubError(400, "A commit needs a summary")
+        create_pr, parent = request.flag("create_pr"), header.get("parentCommit")
         made = self.store.commit(
-            kind, repo_id, revision, changes, title=title, message=message, parent=header.get("parentCommit")
+            kind, repo_id, revision, changes, title=title, message=message, parent=parent, create_pr=create_pr
         )
         repo = repo_id if kind == "models" else f"{kind}/{repo_id}"
-        url = f"{request.base}/{repo}/commit/{made.id}"
-        return Response(data={"success": True, "commitUrl": url, "commitOid": made.id, "hookOutput": ""})
+        told = {"success": True, "commitUrl": f"{request.base}/{repo}/commit/{made.id}", "commitOid": made.id}
+        if create_pr:
+            pulls = self.store.refs(kind, repo_id).pulls
+            number = max(int(number) for number, sha in pulls.items() if sha == made.id)
+            told["pullRequestUrl"] = f"{request.base}/{repo}/discussions/{number}"
+        return Response(data=told | {"hookOutput": ""})
 
     def _signature(self, oid: str, size: int) -> str:
-        return hmac.new(self._secret, f"{oid} {size}".encode(), sha256).hexdigest()
+        return hmac.new(self.store.secret, f"lfs {oid} {size}".encode(), sha256).hexdigest()
 
 
 def _lines(body: BinaryIO) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -14,6 +14,7 @@ import yaml
 
 from lrl_datasets import card_validator, schema
 from lrl_datasets.languages import Language
+from lrl_datasets.release import citation
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _ORIGIN_TAGS = {
@@ -68,7 +69,7 @@ def render(content: dict[str, Any], facts: Facts) -> str:
     template = files("lrl_datasets.cards").joinpath("dataset_card.md.j2").read_text(encoding="utf-8")
     body = environment.from_string(template).render(
         manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
-        configs=schema.CONFIGS, method_words=METHOD_WORDS,
+        configs=schema.CONFIGS, method_words=METHOD_WORDS, bibtex=citation.bibtex(content, facts.title),
     )  # fmt: skip
     header = yaml.safe_dump(metadata(content, facts), sort_keys=False, allow_unicode=True, width=1000)
     text = f"---\n{header}---\n\n{body}"
@@ -121,12 +122,37 @@ def metadata(content: dict[str, Any], facts: Facts) -> dict[str, Any]:
         "license": sorted({name.lower() for name in facts.licenses}) or ["unknown"],
         "task_categories": ["text-generation"],
         "size_categories": [next((name for limit, name in _SIZES if rows < limit), "1M<n<10M")],
+        "multilinguality": [
+            "monolingual" if _languages(content) <= {facts.language.code} else "multilingual"
+        ],
+        "source_datasets": _source_datasets(content),
         "annotations_creators": ["crowdsourced"] if "annotations" in configs else ["no-annotation"],
         "language_creators": sorted(set(methods)) or ["other"],
         "tags": tags,
         "configs": entries,
         "dataset_info": dataset_info,
     }
+
+
+def _languages(content: dict[str, Any]) -> set[str]:
+    """Return the languages that the sources declare for prompts and answers."""
+    named = (
+        source.get(key) for source in content["sources"].values() for key in ("language", "prompt_language")
+    )
+    return {code for code in named if code}
+
+
+def _source_datasets(content: dict[str, Any]) -> list[str]:
+    """Name what the published rows come from, as the Hub and its Croissant do: `original`, or a dataset's id."""
+    published = {
+        name
+        for name, counts in content["counts"]["by_source"].items()
+        if any(counts.get(split) for split in schema.SPLITS)
+    }
+    repos = {
+        source.get("repo") or "original" for name, source in content["sources"].items() if name in published
+    }
+    return sorted(repos) or ["original"]
 
 
 def _cell(text: str) -> str:

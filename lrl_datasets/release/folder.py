@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 
 from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
-from lrl_datasets.release import card, manifest
+from lrl_datasets.release import card, citation, manifest
+from lrl_datasets.release.changelog import changelog
 from lrl_datasets.release.configs import Configs
 
 # Hub-friendly: pages small enough for the viewer, with indexes; the options are part of the bytes.
@@ -75,7 +76,9 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
                     "path": path.relative_to(new).as_posix(),
                     **manifest.file_entry(path),
                 }
-        content = content | {
+        published = sum(split["rows"] for split in described.get("default", {}).values())
+        content = {"changelog": changelog(None, None, content["version"], published)} | content
+        content |= {
             "configs": described,
             "left_out_as_empty": [
                 f"{config}/{split}"
@@ -85,6 +88,9 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
             ],
         }
         (new / "README.md").write_text(card.render(content, facts), encoding="utf-8")
+        (new / citation.NAME).write_text(
+            citation.render(content, facts.title, facts.language.names.english, facts.licenses), "utf-8"
+        )
         manifest.write(new, content)
         _swap(new, place)
     except BaseException:

@@ -2,8 +2,9 @@
 
 A group is the transitive closure of near-duplicate cluster, lineage id and normalised prompt over every row
 read, refused or not, and all rows of a group share one split, so that nothing in train is a relative of what
-measures it. A group's split depends on its name, the salt and the shares alone: rows come and go without moving
-the others.
+measures it. A new group's split depends on its name, the salt and the shares alone, and a row that was read before
+keeps the split it had: rows come and go without moving the others. Where groups merge, test beats validation beats
+train, and the rows of the weaker split are refused.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from lrl_datasets import schema
 from lrl_datasets.filters.base import add_column, add_mark
 from lrl_datasets.filters.normalise import match_key
 from lrl_datasets.filters.union_find import UnionFind
+from lrl_datasets.release.previous import Previous
 
 Row = dict[str, object]
 
@@ -48,39 +50,46 @@ class Splits:
         return "validation" if share < self.test + self.validation else "train"
 
 
-def assign(table: pa.Table, splits: Splits) -> pa.Table:
-    """Add `group` and `split` to every row, and the marks of `held_out` and `duplicates`.
+def with_groups(table: pa.Table) -> pa.Table:
+    """Add `group`, over every row read: the smallest id in it."""
+    return add_column(table, "group", groups(table), pa.string())
+
+
+def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) -> pa.Table:
+    """Add `split` to every row, and the marks of `held_out` and `duplicates`.
 
     Parameters
     ----------
     table
-        Rows with `id`, `cluster`, `messages`, `lineage`, `creation_method`, `may_hold_out`, `helpfulness`,
-        `n_votes` and the marks of all earlier filters.
+        Rows with `id`, `cluster`, `group`, `creation_method`, `may_hold_out`, `helpfulness`, `n_votes` and the
+        marks of all earlier filters.
     splits
         The builder's salt and shares.
+    previous
+        The release before, in the names of this build.
 
     Returns
     -------
     pa.Table
-        The same rows in the same order with `group` (smallest id in it), `split` and `mark.held_out`,
-        `mark.duplicates` and their details.
+        The same rows in the same order with `split` (the one it had; of a new row its group's) and
+        `mark.held_out`, `mark.duplicates` and their details.
     """
-    table = add_column(table, "group", groups(table), pa.string())
     rows = table.select(
         ["id", "group", "cluster", "creation_method", "may_hold_out", "helpfulness", "n_votes"]
     ).to_pylist()
-    holdable = {row["group"] for row in rows if _may_be_held_out(row)}
-    split_of = {
-        group: splits.draw(group) if group in holdable else "train"
-        for group in {row["group"] for row in rows}
-    }
-    table = add_column(table, "split", [split_of[row["group"]] for row in rows], pa.string())
+    group_split = _of_groups(rows, splits, previous)
+    kept = previous.splits if previous else {}
+    row_split = [kept.get(row["id"], group_split[row["group"]]) for row in rows]
+    table = add_column(table, "split", row_split, pa.string())
     held_out = [
-        "held_out_relative" if split_of[row["group"]] != "train" and not _may_be_held_out(row) else None
-        for row in rows
+        "held_out_relative"
+        if split != group_split[row["group"]] or (split != "train" and not _may_be_held_out(row))
+        else None
+        for row, split in zip(rows, row_split, strict=True)
     ]
     held_out_details = [
-        f"group is in {split_of[row['group']]}" if m else None for row, m in zip(rows, held_out, strict=True)
+        f"group is in {group_split[row['group']]}" if m else None
+        for row, m in zip(rows, held_out, strict=True)
     ]
     table = add_mark(table, "held_out", held_out, held_out_details)
 
@@ -88,7 +97,7 @@ def assign(table: pa.Table, splits: Splits) -> pa.Table:
     unmarked = [reason is None for reason in first_marks(table, schema.FILTER_ORDER)["reason"].to_pylist()]
     for row, free in zip(rows, unmarked, strict=True):
         best = stays.get(row["cluster"])
-        if free and (best is None or _preference(row) < _preference(best)):
+        if free and (best is None or _preference(row, previous) < _preference(best, previous)):
             stays[row["cluster"]] = row
     marks, details = [], []
     for row, free in zip(rows, unmarked, strict=True):
@@ -96,6 +105,24 @@ def assign(table: pa.Table, splits: Splits) -> pa.Table:
         marks.append("duplicate" if loses else None)
         details.append(f"of {stays[row['cluster']]['id']}" if loses else None)
     return add_mark(table, "duplicates", marks, details)
+
+
+def _of_groups(rows: list[Row], splits: Splits, previous: Previous | None) -> dict[str, str]:
+    """Return each group's split: the strongest that a member had, else train or drawn."""
+    members: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        members[str(row["group"])].append(row)
+    found = {}
+    for group, listed in members.items():
+        ids = [str(row["id"]) for row in listed]
+        had = [previous.splits[name] for name in ids if name in previous.splits] if previous else []
+        if had:
+            found[group] = max(had, key=schema.SPLITS.index)  # train, validation, test: from weak to strong
+        elif any(_may_be_held_out(row) for row in listed):
+            found[group] = splits.draw(min(previous.drawn_as(name) for name in ids) if previous else group)
+        else:
+            found[group] = "train"
+    return found
 
 
 def groups(table: pa.Table) -> list[str]:
@@ -147,10 +174,13 @@ def _may_be_held_out(row: Row) -> bool:
     return bool(row["may_hold_out"]) and row["creation_method"] in schema.HUMAN_ORIGIN
 
 
-def _preference(row: Row) -> tuple[float, int, str]:
-    helpfulness, votes = row["helpfulness"], row["n_votes"]
+def _preference(row: Row, previous: Previous | None) -> tuple[int, float, int, str]:
+    """Order the rows of a cluster: held out before, published before, helpfulness (null last), votes, id."""
+    helpfulness, votes, name = row["helpfulness"], row["n_votes"], str(row["id"])
+    before = previous.published.get(name) if previous else None
     return (
+        2 if before is None else 1 if before == "train" else 0,
         -helpfulness if isinstance(helpfulness, float) else 1.0,  # null last: no helpfulness is below 0
         -votes if isinstance(votes, int) else 0,
-        str(row["id"]),
+        previous.drawn_as(name) if previous else name,
     )

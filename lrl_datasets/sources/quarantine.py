@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lrl_datasets import private
 from lrl_datasets.sources.base import SourceTables
 
 
@@ -26,10 +26,7 @@ def write(path: Path, read: Mapping[str, SourceTables]) -> list[str]:
     path.unlink(missing_ok=True)
     entries = list(_entries(read))
     if entries:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(opened, "w", encoding="utf-8") as stream:
-            stream.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+        private.write(path, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
     return [f"{entry['file']} row {entry['row']}: {entry['detail']}" for entry in entries]
 
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,43 +12,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
-from lrl_datasets import local_hub
+from lrl_datasets import cli, local_hub
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub import HubError, Store
+from lrl_datasets.local_hub.store import Changes
 from lrl_datasets.release import manifest
-from lrl_datasets.release.publish import (
-    check_folder,
-    expected_rows,
-    is_loopback,
-    publish,
-    verify_loads,
-)
-from tests.hub import client_environment, run_client, running_hub
-
-REPO = "lrl-align/test-instruct"
+from lrl_datasets.release.loads import built, digest, verify_loads
+from lrl_datasets.release.publish import check_folder, preview, publish
+from tests.hub import run_client, running_hub
+from tests.release.releases import REPO, release
 
 
-def release(
-    folder: Path, version: str = "1.0.0", rows: int = 3, *, extra: bool = True, **content: object
-) -> Path:
-    """Write a small release: two configs, a card, a split map and a manifest."""
-    configs = {"default": {"train": rows, "test": 2}} | ({"rejected": {"train": 1}} if extra else {})
-    described: dict[str, dict[str, Any]] = {}
-    lines = ["---", "license: apache-2.0", "language:", "- sw", "configs:"]
-    for config, splits in configs.items():
-        lines += [f"- config_name: {config}", "  data_files:"]
-        for split, count in splits.items():
-            path = folder / config / f"{split}-00000-of-00001.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(pa.table({"id": [f"{config} {i}" for i in range(count)]}), path)
-            described.setdefault(config, {})[split] = {"rows": count}
-            lines += [f"  - split: {split}", f"    path: {path.relative_to(folder)}"]
-    (folder / "README.md").write_text("\n".join([*lines, "---", "# Written for the tests"]))
-    (folder / "notes.txt").write_text("a regular file")
-    told = {"repository": REPO, "version": version, "sample": True, "suite_index": None, "configs": described}
-    manifest.write(folder, told | content)
-    return folder
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture
@@ -81,11 +56,31 @@ def test_a_release_is_one_commit_and_a_tag_and_loads_as_built(hub: local_hub.Ser
     assert (published.tag, published.uploaded, published.skipped) == ("v1.0.0", len(files) + 1, False)
     assert published.url == f"{hub.url}/datasets/{REPO}/tree/v1.0.0"
 
-    expected = {"default": {"train": 3, "test": 2}, "rejected": {"train": 1}}
-    assert expected_rows(folder) == expected
+
+def test_what_loads_is_compared_row_by_row_with_what_was_built(hub: local_hub.Server, tmp_path: Path) -> None:
+    folder = release(tmp_path / "release")
+    published, expected = publish(folder, hub.url), built(folder)
+    rows = {config: {split: content.rows for split, content in of.items()} for config, of in expected.items()}
+    assert rows == {"default": {"train": 3, "test": 2}, "annotations": {"train": 2}, "rejected": {"train": 1}}
     assert verify_loads(published, hub.url, expected) == expected
+
+    longer = built(release(tmp_path / "longer", rows=4))
     with pytest.raises(LrlError, match=r"config default: loaded .*3.* built .*4"):
-        verify_loads(published, hub.url, {"default": {"train": 4, "test": 2}})
+        verify_loads(published, hub.url, {"default": longer["default"]})
+    path = folder / "default/train-00000-of-00001.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.take(pa.array([0, 2, 1])), path)
+    with pytest.raises(LrlError, match="config default: rows of train are not those that were built"):
+        verify_loads(published, hub.url, {"default": built(folder)["default"]})
+
+
+def test_the_hash_of_rows_is_the_same_in_any_batches_and_arrow_types() -> None:
+    table = pa.table({"id": ["a", "b"], "x": [1.5, None], "l": [[{"k": "v"}], []]})
+    large = table.cast(pa.schema([("id", pa.large_string()), ("x", pa.float64()), table.schema.field("l")]))
+    assert digest([table]) == digest(large.to_batches(1)) == digest([table.slice(0, 1), table.slice(1)])
+    assert digest([table]).rows == 2
+    other = pa.table({"id": ["a", "b"], "x": [1.5, None], "l": [[{"k": "w"}], []]})
+    assert digest([table]) != digest([other])
 
 
 def test_running_again_changes_nothing(hub: local_hub.Server, tmp_path: Path) -> None:
@@ -100,22 +95,24 @@ def test_the_next_version_is_one_commit_more_without_the_files_that_are_gone(
     hub: local_hub.Server, tmp_path: Path
 ) -> None:
     first = publish(release(tmp_path / "one"), hub.url)
-    two = release(tmp_path / "two", "1.1.0", rows=4, extra=False)
+    two = release(tmp_path / "two", "2.0.0", rows=4, extra=False)
     (two / "notes.txt").unlink()
     manifest.write(
         two, {k: v for k, v in json.loads((two / manifest.NAME).read_text()).items() if k != "files"}
     )
     second = publish(two, hub.url)
     assert len(commits(hub)) == 3
-    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": first.commit, "v1.1.0": second.commit}
+    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": first.commit, "v2.0.0": second.commit}
     assert list(hub.store.commit_at("datasets", REPO, "main").files) == [
         ".gitattributes",
         "README.md",
+        "annotations/train-00000-of-00001.parquet",
         "default/test-00000-of-00001.parquet",
         "default/train-00000-of-00001.parquet",
         manifest.NAME,
+        "split_map.parquet",
     ]
-    assert second.uploaded == 3  # card, manifest, train; test is as it was
+    assert second.uploaded == 4  # card, manifest, train, split map; the others are as they were
     old = publish(tmp_path / "one", hub.url)
     assert (old.skipped, old.commit) == (True, first.commit)
 
@@ -154,6 +151,133 @@ def test_who_publishes_at_the_same_time_is_told(
     assert "x.txt" not in hub.store.commit_at("datasets", REPO, "v1.1.0").files
 
 
+def test_a_dry_run_says_what_would_change_and_changes_nothing(hub: local_hub.Server, tmp_path: Path) -> None:
+    one = release(tmp_path / "one")
+    plan = preview(one, hub.url)
+    assert (plan.head, plan.before, plan.stands, plan.tagged) == (None, None, None, False)
+    assert plan.files["notes.txt"] == [None, len("a regular file")]
+    assert len(plan.files) == 8
+    assert plan.rows["default/train"] == [None, 3]
+    assert hub.store.repositories("datasets") == []
+
+    first = publish(one, hub.url)
+    assert preview(one, hub.url).tagged
+    two = release(tmp_path / "two", "2.0.0", rows=4, extra=False)
+    plan = preview(two, hub.url)
+    assert (plan.head, plan.before, plan.stands) == (first.commit, "1.0.0", None)
+    size = (one / "rejected/train-00000-of-00001.parquet").stat().st_size
+    assert plan.files["rejected/train-00000-of-00001.parquet"] == [size, None]
+    changed = {"README.md", "default/train-00000-of-00001.parquet", manifest.NAME, "split_map.parquet"}
+    assert {path for path, (before, after) in plan.files.items() if before and after} == changed
+    assert plan.rows == {
+        "default/train": [3, 4], "default/test": [2, 2], "annotations/train": [2, 2], "rejected/train": [1, None]
+    }  # fmt: skip
+    shown = CliRunner().invoke(cli.app, ["publish", str(two), "--endpoint", hub.url, "--dry-run"])
+    assert shown.exit_code == 0, shown.output
+    assert "notes.txt" not in shown.output
+    lines = [line.replace("│", " ").split() for line in shown.output.splitlines()]
+    assert ["~", "default/train", "3", "4"] in lines
+    assert ["-", "rejected/train", "1"] in lines
+    assert ["=", "default/test", "2", "2"] in lines
+    assert ["-", "rejected/train-00000-of-00001.parquet", str(size)] in lines
+    assert len(commits(hub)) == 2
+    assert list(hub.store.refs("datasets", REPO).tags) == ["v1.0.0"]
+
+
+def test_versions_go_up_and_far_enough(hub: local_hub.Server, tmp_path: Path) -> None:
+    publish(release(tmp_path / "one", "1.1.0"), hub.url)
+    state = commits(hub)
+    for version, rows, message in (
+        ("1.0.9", 3, r"v1\.0\.9 is lower than v1\.1\.0"),
+        ("1.1.1", 4, r"what changed since v1\.1\.0 calls for version 1\.2\.0 at least, not 1\.1\.1"),
+    ):
+        folder = release(tmp_path / version, version, rows=rows)
+        for act in (publish, preview):
+            with pytest.raises(LrlError, match=message):
+                act(folder, hub.url)
+    assert commits(hub) == state
+    assert publish(release(tmp_path / "same rows", "1.1.1"), hub.url).tag == "v1.1.1"
+
+
+def without_a_tag(hub: local_hub.Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Publish as far as the commit; returns it."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise HubError(403, "no tags today")
+
+    with monkeypatch.context() as patched, pytest.raises(LrlError, match="no tags today"):
+        patched.setattr(Store, "create_tag", refused)
+        publish(folder, hub.url)
+    return commits(hub)[0]
+
+
+def test_nobody_commits_over_a_release_that_is_not_tagged_yet(
+    hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = without_a_tag(hub, release(tmp_path / "one"), monkeypatch)
+    for version in ("1.0.0", "1.1.0"):
+        with pytest.raises(LrlError, match=r"main holds release 1\.0\.0, committed and not tagged"):
+            publish(release(tmp_path / f"other {version}", version, rows=4), hub.url)
+    assert commits(hub)[0] == commit
+    assert hub.store.refs("datasets", REPO).tags == {}
+    other = publish(tmp_path / "other 1.0.0", hub.url, replace_unfinished=True)
+    assert commits(hub)[:2] == [other.commit, commit]
+    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": other.commit}
+
+
+def test_a_commit_below_the_head_is_tagged_and_not_made_again(
+    hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = without_a_tag(hub, release(tmp_path / "one"), monkeypatch)
+    edited = hub.store.objects.add_regular(b"edited on the Hub's page")
+    hub.store.commit("datasets", REPO, "main", Changes({"README.md": edited}), title="Update README.md")
+    published = publish(tmp_path / "one", hub.url)
+    assert (published.commit, published.uploaded, published.skipped) == (commit, 0, False)
+    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": commit}
+    assert len(commits(hub)) == 3
+
+
+def test_private_makes_a_private_repository_and_refuses_a_public_one(
+    hub: local_hub.Server, tmp_path: Path
+) -> None:
+    folder = release(tmp_path / "release")
+    publish(folder, hub.url, private=True)
+    assert hub.store.refs("datasets", REPO).private
+    assert publish(folder, hub.url, private=True).skipped
+    hub.store.delete("datasets", REPO)
+    hub.store.create("datasets", REPO)
+    with pytest.raises(LrlError, match=f"{REPO} is public"):
+        publish(folder, hub.url, private=True)
+    assert len(commits(hub)) == 1
+
+
+def test_a_pull_request_is_published_once_it_is_merged(hub: local_hub.Server, tmp_path: Path) -> None:
+    first = publish(release(tmp_path / "one"), hub.url)
+    two = release(tmp_path / "two", "1.1.0", rows=4)
+    hub.faults.append(
+        local_hub.Fault("drop_after", "POST", "/commit/main")
+    )  # its answer is lost: no second one
+    proposed = publish(two, hub.url, create_pr=True)
+    refs = hub.store.refs("datasets", REPO)
+    assert (refs.branches, refs.tags) == ({"main": first.commit}, {"v1.0.0": first.commit})
+    assert refs.pulls == {"1": proposed.commit}
+    assert (proposed.tag, proposed.pull_request, proposed.uploaded) == (None, "refs/pr/1", 3)
+    assert proposed.url == f"{hub.url}/datasets/{REPO}/discussions/1"
+    assert verify_loads(proposed, hub.url, built(two))["default"]["train"].rows == 4
+    again = publish(two, hub.url, create_pr=True)
+    assert (again.commit, again.uploaded, again.skipped) == (proposed.commit, 0, True)
+    assert preview(two, hub.url, create_pr=True).pull_request == "refs/pr/1"
+    assert preview(two, hub.url).stands is None
+
+    hub.store.merge("datasets", REPO, "1")
+    with pytest.raises(LrlError, match="main holds this release already"):
+        publish(two, hub.url, create_pr=True)
+    published = publish(two, hub.url)
+    assert (published.tag, published.uploaded, published.skipped) == ("v1.1.0", 0, False)
+    assert hub.store.refs("datasets", REPO).tags["v1.1.0"] == proposed.commit == commits(hub)[0]
+    assert publish(two, hub.url, create_pr=True).skipped
+
+
 def test_a_hub_that_keeps_something_else_is_not_tagged(
     hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,64 +296,20 @@ def test_a_hub_that_keeps_something_else_is_not_tagged(
     assert list(hub.store.refs("datasets", REPO).tags) == ["v1.0.0"]
 
 
-@pytest.mark.parametrize("step", ["create", "commit", "create_tag"])
-def test_a_publisher_killed_at_any_step_is_made_good_by_running_again(
-    hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    folder = release(tmp_path / "release")
-    reached, killed = threading.Event(), threading.Event()
-
-    def stands_still(*_: object, **__: object) -> None:
-        reached.set()
-        killed.wait(60)
-        raise HubError(503, "the request was lost")
-
-    monkeypatch.setattr(Store, step, stands_still)
-    code = f"from lrl_datasets.release.publish import publish; publish({str(folder)!r}, {hub.url!r})"
-    publisher = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=client_environment(hub.url, tmp_path / "home"),
-        stderr=subprocess.DEVNULL,
-    )
-    assert reached.wait(60)
-    children = Path(f"/proc/{publisher.pid}/task/{publisher.pid}/children")
-    child = int(children.read_text().split()[0]) if children.exists() else None
-    publisher.send_signal(signal.SIGKILL)
-    publisher.wait()
-    if child is not None:
-        for _ in range(200):  # the client ends with the process that started it
-            if not _runs(child):
-                break
-            threading.Event().wait(0.05)
-        assert not _runs(child)
-    killed.set()
-    monkeypatch.undo()
-    published = publish(folder, hub.url)
-    assert len(commits(hub)) == 2
-    assert hub.store.refs("datasets", REPO).tags == {"v1.0.0": published.commit}
-    assert published.uploaded == (0 if step == "create_tag" else 6)
-    assert not published.skipped
-
-
-def _runs(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def test_xet_is_off_even_where_the_client_was_imported_with_it_on(
-    hub: local_hub.Server, tmp_path: Path
+@pytest.mark.parametrize("off", ["0", "1"])
+def test_files_go_up_as_the_user_has_set_it_though_the_client_was_imported_before(
+    hub: local_hub.Server, tmp_path: Path, off: str
 ) -> None:
     folder = release(tmp_path / "release")
     code = f"""
-import huggingface_hub.constants as constants
-from huggingface_hub.utils._runtime import is_xet_available
-assert is_xet_available() and not constants.HF_HUB_DISABLE_XET
+import os, huggingface_hub
 from lrl_datasets.release.publish import publish
+os.environ["HF_HUB_DISABLE_XET"] = {off!r}
 print(publish({str(folder)!r}, {hub.url!r}).tag)
 """
-    assert run_client(code, hub.url, tmp_path, env={"HF_HUB_DISABLE_XET": "0"}).strip() == "v1.0.0"
+    assert run_client(code, hub.url, tmp_path).strip() == "v1.0.0"
+    assert any(path.startswith("/xet/") for _, path in hub.requests) == (off == "0")
+    assert any(path.startswith("/lfs/") for _, path in hub.requests) == (off == "1")
 
 
 def test_what_is_not_ready_stays_on_this_computer(tmp_path: Path) -> None:
@@ -336,7 +416,6 @@ def test_a_hub_with_a_token_is_written_with_it_and_the_token_is_never_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = release(tmp_path / "release")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with running_hub(tmp_path, token="hf_secretsecret") as hub:
         for token in (None, "hf_wrongwrong"):
@@ -345,8 +424,8 @@ def test_a_hub_with_a_token_is_written_with_it_and_the_token_is_never_shown(
             assert "hf_" not in str(refusal.value)
         published = publish(folder, hub.url, token="hf_secretsecret", private=True)
         with pytest.raises(LrlError, match="load_dataset fails"):
-            verify_loads(published, hub.url, expected_rows(folder))
-        verify_loads(published, hub.url, expected_rows(folder), token="hf_secretsecret")
+            verify_loads(published, hub.url, built(folder))
+        verify_loads(published, hub.url, built(folder), token="hf_secretsecret")
     out, err = capfd.readouterr()
     assert "hf_secretsecret" not in out + err
 
@@ -363,8 +442,9 @@ def test_a_hub_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
 def test_a_folder_in_the_way_does_not_stand_in_for_the_hub(
     hub: local_hub.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    published = publish(release(tmp_path / "build" / REPO), hub.url)
-    shutil.rmtree(tmp_path / "build" / REPO / "rejected")
+    folder = release(tmp_path / "build" / REPO)
+    published, expected = publish(folder, hub.url), built(folder)
+    shutil.rmtree(folder / "rejected")
     monkeypatch.chdir(tmp_path / "build")
     assert os.path.isdir(REPO)
-    assert verify_loads(published, hub.url, {"rejected": {"train": 1}}) == {"rejected": {"train": 1}}
+    assert verify_loads(published, hub.url, {"rejected": expected["rejected"]})["rejected"]["train"].rows == 1

@@ -8,13 +8,10 @@ import io
 import json
 import logging
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,36 +19,11 @@ from hypothesis import strategies as st
 from lrl_datasets import local_hub
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.body import Body, BrokenBody, byte_range
-from lrl_datasets.local_hub.objects import git_blob, is_lfs
-from lrl_datasets.local_hub.store import Changes, HubError, Store, check_path, check_repo_id
+from lrl_datasets.local_hub.objects import git_blob
+from lrl_datasets.local_hub.store import Changes, Store
 from tests.hub import put_dataset, run_client, running_hub
-
-CARD = b"""---
-license: apache-2.0
-language:
-- sw
-configs:
-- config_name: default
-  data_files:
-  - split: train
-    path: default/train.parquet
-  - split: test
-    path: default/test.parquet
-- config_name: preference
-  data_files:
-  - split: train
-    path: preference/train.parquet
----
-# Written for the tests
-"""
-
-
-def parquet(rows: int, column: str = "text") -> bytes:
-    """Parquet bytes with `rows` rows: 0, 1, 2 … as text."""
-    out = io.BytesIO()
-    pq.write_table(pa.table({column: [str(i) for i in range(rows)]}), out)
-    return out.getvalue()
-
+from tests.local_hub.http import request
+from tests.local_hub.samples import CARD, parquet
 
 FILES = {
     "README.md": CARD,
@@ -76,28 +48,6 @@ def hub(place: Path) -> Iterator[local_hub.Server]:
 def commit(hub: local_hub.Server) -> str:
     """A dataset of two configs, put there by the real client and tagged; its commit."""
     return put_dataset(hub.url, "lrl-align/two-configs", dict(FILES), tag="v1.0.0")
-
-
-def request(
-    hub: local_hub.Server,
-    method: str,
-    path: str,
-    headers: dict[str, str] | None = None,
-    body: bytes | None = None,
-) -> tuple[int, dict[str, str], bytes]:
-    """Send one plain HTTP request; returns status, headers (lower case) and body."""
-    connection = http.client.HTTPConnection(urlsplit(hub.url).netloc, timeout=30)
-    try:
-        connection.putrequest(method, path, skip_host="Host" in (headers or {}), skip_accept_encoding=True)
-        for name, value in (headers or {}).items():
-            connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body)
-        response = connection.getresponse()
-        return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
-    finally:
-        connection.close()
 
 
 # ---- datasets -------------------------------------------------------------------------------------------
@@ -244,7 +194,7 @@ refused("stale parent", lambda: commit([Add("a/x.txt", b"3")], parent_commit=hea
 refused("missing branch", lambda: commit([Add("a/x.txt", b"3")], revision="nowhere"))
 refused("missing file", lambda: commit([Delete("nowhere.txt")]))
 refused("file as folder", lambda: commit([Add("b.txt/c", b"3")]))
-refused("pull request", lambda: commit([Add("a/x.txt", b"3")], create_pr=True))
+refused("pull request of nowhere", lambda: commit([Add("a/x.txt", b"3")], create_pr=True, revision="nowhere"))
 refused("bad card", lambda: commit([Add("README.md", b"---\\nlicense: mine\\n---\\n")]))
 print("unchanged", api.repo_info(**repo).sha == one)
 print("nothing new", commit([Add("b.txt", b"2")]).oid == one)
@@ -272,7 +222,7 @@ refused("space", lambda: api.create_repo("lrl-align/app", repo_type="space", spa
         "missing branch RevisionNotFoundError 404",
         "missing file RemoteEntryNotFoundError 404",
         "file as folder BadRequestError 400",
-        "pull request BadRequestError 400",
+        "pull request of nowhere RevisionNotFoundError 404",
         "bad card ValueError ",
         "unchanged True",
         "nothing new True",
@@ -452,7 +402,8 @@ def test_what_is_not_there_is_404_with_the_code_that_clients_read(
         f"{RESOLVE}/main/README.md%00.txt",
         f"{RESOLVE}/main/%ff",
         "/lfs/..%2F..%2Frefs.json",
-        "/",
+        "/datasets/..",
+        "/datasets/../tree/main",
     ],
 )
 def test_no_path_leaves_the_store(hub: local_hub.Server, commit: str, path: str) -> None:
@@ -540,121 +491,6 @@ def test_the_log_names_every_request_and_no_secret(tmp_path: Path, caplog: pytes
         ["GET", "/a%0Ab", "404"],
     ]
     assert "hf_secret" not in "".join(lines)
-
-
-# ---- the store ------------------------------------------------------------------------------------------
-
-
-def folder_of(place: Path, files: dict[str, bytes]) -> Path:
-    for path, data in files.items():
-        (place / path).parent.mkdir(parents=True, exist_ok=True)
-        (place / path).write_bytes(data)
-    return place
-
-
-def test_put_makes_a_revision_hold_exactly_the_folder(tmp_path: Path) -> None:
-    files = folder_of(tmp_path / "files", {"a.txt": b"1", "b/c.parquet": parquet(1), "d.txt": b""})
-    first = local_hub.put(tmp_path / "hub", "lrl-align/x", files, tag="v1")
-    assert local_hub.put(tmp_path / "hub", "lrl-align/x", files, tag="v1") == first
-    (files / "a.txt").unlink()
-    second = local_hub.put(tmp_path / "hub", "lrl-align/x", files)
-    store = Store(tmp_path / "hub")
-    assert list(store.commit_at("datasets", "lrl-align/x", "main").files) == [
-        ".gitattributes", "b/c.parquet", "d.txt",
-    ]  # fmt: skip
-    lfs = {path: entry.lfs for path, entry in store.commit_at("datasets", "lrl-align/x", "v1").files.items()}
-    assert lfs == {".gitattributes": False, "a.txt": False, "b/c.parquet": True, "d.txt": False}
-    assert store.commit_at("datasets", "lrl-align/x", "main").id == second != first
-    with pytest.raises(HubError, match="already exists"):
-        local_hub.put(tmp_path / "hub", "lrl-align/x", files, tag="v1")
-    with pytest.raises(LrlError, match="nowhere"):
-        local_hub.put(tmp_path / "hub", "lrl-align/x", tmp_path / "nowhere")
-
-
-def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.create("datasets", "lrl-align/x")
-
-    def write(number: int) -> None:
-        own = Store(tmp_path)
-        for turn in range(5):
-            entry = own.objects.add_regular(f"{number} {turn}".encode())
-            change = Changes({f"{number}/{turn}.txt": entry})
-            own.commit("datasets", "lrl-align/x", "main", change, title="c")
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(store.commit_at("datasets", "lrl-align/x", "main").files) == 21
-    assert len(list(store.history("datasets", "lrl-align/x", "main"))) == 21
-
-
-def test_an_interrupted_write_leaves_the_state_before(tmp_path: Path) -> None:
-    files = folder_of(tmp_path / "files", {"a.txt": b"1"})
-    first = local_hub.put(tmp_path / "hub", "lrl-align/x", files)
-    store = Store(tmp_path / "hub")
-
-    def breaks_off() -> Iterator[bytes]:
-        yield b"part"
-        raise ConnectionResetError
-
-    with pytest.raises(ConnectionResetError):
-        store.objects.add(breaks_off())
-    assert list(store.objects.tmp.iterdir()) == []
-    # A commit whose refs were never written, as after a crash between the two, is not in the history.
-    orphan = store.objects.add_regular(b"2")
-    store._write_commit("datasets", "lrl-align/x", {"a.txt": orphan}, first, title="lost")
-    again = Store(tmp_path / "hub")
-    assert again.commit_at("datasets", "lrl-align/x", "main").id == first
-    assert len(list(again.history("datasets", "lrl-align/x", "main"))) == 2
-
-
-@pytest.mark.parametrize(
-    "repo_id", ["", "a/b/c", "../x", "a/..", "a--b/c", ".a/b", "a/b.git", "a/b.", "a b/c", "é/b"]
-)
-def test_odd_repository_names_are_refused(repo_id: str) -> None:
-    with pytest.raises(HubError):
-        check_repo_id(repo_id)
-
-
-@pytest.mark.parametrize(
-    "path", ["", "/a", "a//b", "a/../b", "./a", "a/.git/config", ".GIT/x", "a\\b", "C:x", "a\nb"]
-)
-def test_odd_file_names_are_refused(path: str) -> None:
-    with pytest.raises(HubError):
-        check_path(path)
-
-
-@pytest.mark.parametrize(
-    "name", ["", "..", "a..b", "-a", "a.lock", "refs/pr/1", "a b", "f" * 40, "a/", "a/.b"]
-)
-def test_odd_reference_names_are_refused(tmp_path: Path, name: str) -> None:
-    store = Store(tmp_path)
-    store.create("datasets", "lrl-align/x")
-    with pytest.raises(HubError):
-        store.create_tag("datasets", "lrl-align/x", name, "main")
-    with pytest.raises(HubError):
-        store.create_branch("datasets", "lrl-align/x", name, None)
-
-
-@pytest.mark.parametrize(
-    ("path", "sample", "size", "expected"),
-    [
-        ("x.parquet", b"text", 4, True),
-        ("deep/er/x.safetensors", b"text", 4, True),
-        ("x.csv", b"a,b", 3, False),
-        ("x.csv", b"a,b", 10 * 1024 * 1024, True),
-        ("x.dat", b"\0\1", 2, True),
-        ("x.bin", b"", 0, False),
-    ],
-)
-def test_what_goes_as_lfs(path: str, sample: bytes, size: int, expected: bool) -> None:
-    assert (
-        is_lfs("*.bin filter=lfs -text\n*.safetensors filter=lfs\n*.csv text\n", path, sample, size)
-        is expected
-    )
 
 
 @given(

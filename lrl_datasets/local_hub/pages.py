@@ -1,0 +1,149 @@
+"""The pages for people: what a Hub holds, and of each repository its versions, files and card.
+
+Plain HTML without scripts, readable on a phone and without a network. A card is rendered from its Markdown with
+raw HTML shown as text; links and images lead to the repository's own files or, links only, elsewhere. The
+policy in the header (`POLICY`) lets a browser run nothing, even if something slipped through.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from jinja2 import Environment, FileSystemLoader
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from lrl_datasets import card_validator
+from lrl_datasets.local_hub.describe import card_data
+from lrl_datasets.local_hub.store import KINDS, Commit, Store
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'"
+MAX_FILES = 500
+MAX_CARD = 1 << 20
+"""Bytes of a README that are rendered; the rest is a click away."""
+
+
+def front_page(store: Store, base: str, may_see: bool) -> str:
+    """Return the page `/`: every repository with its versions and sizes; private ones only if `may_see`."""
+    kinds: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    for kind in KINDS:
+        for repo_id in store.repositories(kind):
+            refs = store.refs(kind, repo_id)
+            if may_see or not refs.private:
+                commit = store.commit_at(kind, repo_id, "main")
+                facts = {"id": repo_id, "path": _path(kind, repo_id), "private": refs.private}
+                facts |= {"tags": sorted(refs.tags, key=_by_version, reverse=True), "date": commit.date[:10]}
+                kinds[kind].append(facts | {"size": _size(commit), "title": _title(store, commit)})
+    return _pages.get_template("front.html.j2").render(kinds=kinds, base=base)
+
+
+def repository_page(store: Store, kind: str, repo_id: str, revision: str, base: str) -> str:
+    """Return a repository's page at a revision: how to load it, versions, files, card."""
+    refs, commit = store.refs(kind, repo_id), store.commit_at(kind, repo_id, revision)
+    path = _path(kind, repo_id)
+    versions = [
+        {"tag": tag, "sha": sha, "date": at.date[:10], "size": _size(at), "files": len(at.files)}
+        for tag, sha in sorted(refs.tags.items(), key=lambda item: _by_version(item[0]), reverse=True)
+        for at in [store.commit_at(kind, repo_id, sha)]
+    ]
+    at = f"{path}/resolve/{quote(revision, safe='')}/"
+    files = [(name, at + quote(name), _bytes(entry.size)) for name, entry in commit.files.items()]
+    card = _card(store, commit)
+    shown = {name: value for name, value in card_data(store, commit).items() if name in _FACTS}
+    return _pages.get_template("repository.html.j2").render(
+        kind=kind, id=repo_id, path=path, revision=revision, base=base, commit=commit, size=_size(commit),
+        private=refs.private, versions=versions, files=files[:MAX_FILES], count=len(files),
+        facts={name: _words(value) for name, value in shown.items()},
+        card=Markup(render_card(card, at)) if card else None,  # noqa: S704
+    )  # fmt: skip
+
+
+def render_card(text: str, at: str) -> str:
+    """Render a card's Markdown, less its front matter, as HTML that runs nothing.
+
+    Parameters
+    ----------
+    text
+        README.md.
+    at
+        What a relative link in it is relative to.
+    """
+    front = card_validator.front_matter(text)
+    body = text if front is None else re.split(r"^---[ \t]*\r?$", text, maxsplit=2, flags=re.MULTILINE)[-1]
+    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    tokens = markdown.parse(body)
+    for number, token in enumerate(tokens):
+        if token.type == "heading_open":
+            words = re.findall(r"\w+", tokens[number + 1].content.lower())
+            token.attrs["id"] = "-".join(words)
+        for inside in token.children or []:
+            _lead(inside, at)
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
+
+
+def _lead(token: Token, at: str) -> None:
+    """Point a link to a file of the repository or elsewhere, an image to a file of the repository or nowhere."""
+    name = {"link_open": "href", "image": "src"}.get(token.type)
+    if name is None:
+        return
+    target = str(token.attrs.get(name, ""))
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        token.attrs[name] = ""
+        return
+    if parts.scheme or parts.netloc:
+        if name == "src" or parts.scheme not in ("http", "https", "mailto"):
+            token.attrs[name] = ""
+    elif target and not target.startswith(("#", "/")):
+        token.attrs[name] = at + target.removeprefix("./")
+
+
+def _card(store: Store, commit: Commit) -> str:
+    entry = commit.files.get("README.md")
+    if entry is None:
+        return ""
+    with store.objects.path(entry.sha256).open("rb") as file:
+        return file.read(MAX_CARD).decode("utf-8", "replace")
+
+
+def _title(store: Store, commit: Commit) -> str:
+    named = card_data(store, commit).get("pretty_name")
+    return named if isinstance(named, str) else ""
+
+
+def _path(kind: str, repo_id: str) -> str:
+    return "/" + ("" if kind == "models" else kind + "/") + quote(repo_id)
+
+
+def _size(commit: Commit) -> str:
+    return _bytes(sum(entry.size for entry in commit.files.values()))
+
+
+def _bytes(count: float) -> str:
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1000
+        del units[0]
+    return f"{count:.0f} {units[0]}" if units[0] == "B" or count >= 100 else f"{count:.1f} {units[0]}"
+
+
+def _words(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _by_version(tag: str) -> list[tuple[int, str]]:
+    """Sort v1.10.0 after v1.9.0."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", tag) if part]
+
+
+_FACTS = ("license", "language", "task_categories", "annotations_creators", "pipeline_tag", "tags")
+
+_pages = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+_pages.filters |= {"quoted": lambda text: quote(text, safe="")}

@@ -1,0 +1,366 @@
+"""What changed between two releases, row by row, and which semantic version that calls for.
+
+Takes two `locations.Release`s (from folders, from the Hub, or from a build before it is written), gives a `Diff`.
+Rows are matched by `id`, in every config. A row's content is its text; everything else is metadata, and a change
+of `source_revision` alone is only counted, since a source that moves on changes it in every row. Rows keep their
+split for ever, so one that moved is always an error.
+
+Versions are semantic (semver.org) over what a user loads: a schema break is major, rows added, removed or changed
+in text are minor, metadata alone is a patch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lrl_datasets import schema
+from lrl_datasets.errors import LrlError
+from lrl_datasets.release.locations import Release
+from lrl_datasets.release.renamed import rename
+from lrl_datasets.release.withdrawal import recognised
+
+Bump = Literal["major", "minor", "patch"]
+
+CONTENT = frozenset({"messages", "content_hash", "chosen", "rejected"})
+"""The columns whose change is a change of text."""
+_REVISION = "source_revision"
+_NOT_COMPARED = frozenset({"version", "files", "configs", "previous", "changelog", "withdrawn"})
+"""Keys of the manifest that differ between any two versions, or are compared as rows."""
+
+
+@dataclass(frozen=True)
+class SchemaChange:
+    """One change of what a config is."""
+
+    config: str
+    change: str
+    """`column added`, `column removed`, `column retyped`, and `added` or `removed` of a config or split."""
+    name: str
+    """Of the column or split; empty for a config."""
+    before: str
+    after: str
+    bump: Bump
+
+
+@dataclass
+class Changes:
+    """What changed in the rows of one config, by id."""
+
+    before: int = 0
+    after: int = 0
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    """Without the withdrawn ones."""
+    withdrawn: list[str] = field(default_factory=list)
+    """Rows that somebody asked to be removed, and what depends on them (their votes and pairs)."""
+    content: list[str] = field(default_factory=list)
+    metadata: dict[str, list[str]] = field(default_factory=dict)
+    """Id → the columns that changed."""
+    revision_only: int = 0
+
+
+@dataclass
+class Diff:
+    """Everything that changed from one release to the next."""
+
+    before: dict[str, str]
+    """`repository`, `version` and `pseudonym_key` (its fingerprint)."""
+    after: dict[str, str]
+    schema: list[SchemaChange]
+    configs: dict[str, Changes]
+    moved: dict[str, tuple[str, str]]
+    """Id → its split before and after, in whichever config: an error."""
+    counts: dict[str, dict[str, dict[str, int]]]
+    """Source → language → what changed in `default`."""
+    withdrawn: list[str]
+    """Ids and pseudonyms that this version is the first to leave out on request."""
+    consequences: dict[str, str]
+    """Id → what happened to a row because of a withdrawal: a relative or a vote of it went."""
+    facts: list[str]
+    """Keys of the manifest that differ besides: tools, inputs, settings."""
+
+    @property
+    def errors(self) -> list[str]:
+        """What may never happen between two releases, a sentence each."""
+        found = [f"row {name} moved from {old} to {new}" for name, (old, new) in sorted(self.moved.items())]
+        if self.before["repository"] != self.after["repository"]:
+            found.insert(0, f"two datasets: {self.before['repository']} and {self.after['repository']}")
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the whole diff as plain JSON, with what it calls for."""
+        return {
+            **asdict(self),
+            "errors": self.errors,
+            "bump": required_bump(self),
+            "minimum_version": minimum_version(self.before["version"], self),
+        }
+
+
+def compare(before: Release, after: Release, renamed: Mapping[str, str] | None = None) -> Diff:
+    """Compare two releases.
+
+    Parameters
+    ----------
+    before, after
+        The older and the newer one.
+    renamed
+        Old → new id and pseudonym where the pseudonym key changed (`--rekey`): the older release is read as if
+        it had been made with the new key.
+    """
+    if renamed:
+        before = rename(before, renamed)
+    withdrawn = recognised(after.manifest, _names(before))
+    configs, moved, counts = {}, _moved(before, after), {}
+    for config in schema.CONFIGS:
+        old, new = _keyed(before, config), _keyed(after, config)
+        if old.num_rows or new.num_rows:
+            configs[config] = _changes(old, new, withdrawn)
+            if config in ("default", "preference"):
+                moved |= _moved_rows(old, new)
+        if config == "default":
+            counts = _counts(old, new, configs.get(config, Changes()))
+    return Diff(
+        before=_named(before),
+        after=_named(after),
+        schema=_schema_changes(before, after),
+        configs=configs,
+        moved=moved,
+        counts=counts,
+        withdrawn=sorted(withdrawn),
+        consequences=_consequences(before, configs, withdrawn),
+        facts=sorted(
+            name
+            for name in (before.manifest.keys() | after.manifest.keys()) - _NOT_COMPARED
+            if before.manifest.get(name) != after.manifest.get(name)
+        ),
+    )
+
+
+def required_bump(diff: Diff) -> Bump | None:
+    """Return which part of the version the change must raise; None where nothing at all changed."""
+    bumps = {change.bump for change in diff.schema}
+    for changes in diff.configs.values():
+        if changes.added or changes.removed or changes.withdrawn or changes.content:
+            bumps.add("minor")
+        if changes.metadata or changes.revision_only:
+            bumps.add("patch")
+    if diff.facts or diff.withdrawn or diff.moved:
+        bumps.add("patch")
+    order: tuple[Bump, ...] = ("major", "minor", "patch")
+    return next((bump for bump in order if bump in bumps), None)
+
+
+def minimum_version(previous_version: str, diff: Diff) -> str:
+    """Return the smallest version that the change may be published as; the previous one if nothing changed."""
+    version_key(previous_version)
+    bump = required_bump(diff)
+    return raised(previous_version, bump) if bump else previous_version
+
+
+def raised(version: str, bump: Bump) -> str:
+    """Return the next version: one part raised, those behind it zero."""
+    major, minor, patch = version_key(version)
+    return {
+        "major": f"{major + 1}.0.0",
+        "minor": f"{major}.{minor + 1}.0",
+        "patch": f"{major}.{minor}.{patch + 1}",
+    }[bump]
+
+
+def version_key(version: str) -> tuple[int, int, int]:
+    """Return a version as numbers that compare: `1.10.0` comes after `1.9.0`."""
+    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
+        raise LrlError(f"version {version!r} is not MAJOR.MINOR.PATCH, like 1.0.0")
+    major, minor, patch = map(int, version.split("."))
+    return major, minor, patch
+
+
+# ---- rows -----------------------------------------------------------------------------------------------
+
+
+def _keyed(release: Release, config: str) -> pa.Table:
+    """Return a config's rows with an `id`, where the contract has none as well."""
+    table = release.rows(config)
+    if table is None:
+        return pa.table({"id": pa.array([], pa.string()), "split": pa.array([], pa.string())})
+    if config != "annotations":
+        return table
+    # A judgement has no id: equal ones are told apart by number, in the order of all their columns, so that a
+    # re-export in another order changes nothing but `batch`.
+    key = ("answer_id", "question", "worker", "label", "golden")
+    flat = [name for name in table.column_names if not pa.types.is_nested(table.schema.field(name).type)]
+    table = table.sort_by([(name, "ascending") for name in flat])
+    seen: Counter[tuple[str, ...]] = Counter()
+    ids = []
+    for row in table.select(key).to_pylist():
+        parts = tuple("" if row[name] is None else f"={row[name]}" for name in key)
+        seen[parts] += 1
+        ids.append(schema.digest("judgement", *parts, str(seen[parts])))
+    return table.append_column("id", pa.array(ids, pa.string()))
+
+
+def _changes(old: pa.Table, new: pa.Table, withdrawn: set[str]) -> Changes:
+    found = Changes(before=old.num_rows, after=new.num_rows)
+    found.added = new.filter(pc.invert(pc.is_in(new["id"], old["id"])))["id"].to_pylist()
+    gone = old.filter(pc.invert(pc.is_in(old["id"], new["id"])))
+    named = [
+        name
+        for name in ("id", "annotator", "chosen_id", "rejected_id", "answer_id", "worker")
+        if name in gone.column_names
+    ]
+    for row in gone.select(named).to_pylist():
+        asked = not withdrawn.isdisjoint(row.values())
+        (found.withdrawn if asked else found.removed).append(row["id"])
+
+    old, new = _shared(old, new)
+    ids = new["id"].to_pylist()
+    fields: dict[str, list[str]] = defaultdict(list)
+    for name in new.column_names:
+        if name in old.column_names and name not in ("id", "split"):
+            for identity, differs in zip(ids, _differ(old[name], new[name]), strict=True):
+                if differs:
+                    fields[identity].append(name)
+    for identity, names in fields.items():
+        if not CONTENT.isdisjoint(names):
+            found.content.append(identity)
+        elif names == [_REVISION]:
+            found.revision_only += 1
+        else:
+            found.metadata[identity] = [name for name in names if name != _REVISION]
+    for listed in (found.added, found.removed, found.withdrawn, found.content):
+        listed.sort()
+    found.metadata = dict(sorted(found.metadata.items()))
+    return found
+
+
+def _shared(old: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that both tables have, in the same order."""
+    at = pc.index_in(new["id"].combine_chunks(), value_set=old["id"].combine_chunks())
+    return old.take(at.drop_null()), new.filter(at.is_valid())
+
+
+def _differ(old: pa.ChunkedArray, new: pa.ChunkedArray) -> list[bool]:
+    if old.type != new.type or pa.types.is_nested(new.type):
+        return [x != y for x, y in zip(old.to_pylist(), new.to_pylist(), strict=True)]
+    same = pc.fill_null(pc.equal(old, new), False)
+    both_null = pc.and_(pc.is_null(old), pc.is_null(new))
+    differs: list[bool] = pc.invert(pc.or_(same, both_null)).to_pylist()
+    return differs
+
+
+def _moved(before: Release, after: Release) -> dict[str, tuple[str, str]]:
+    return _moved_rows(before.split_map, after.split_map)
+
+
+def _moved_rows(old: pa.Table, new: pa.Table) -> dict[str, tuple[str, str]]:
+    old, new = _shared(old, new)
+    rows = zip(new["id"].to_pylist(), old["split"].to_pylist(), new["split"].to_pylist(), strict=True)
+    return {identity: (was, now) for identity, was, now in rows if was != now}
+
+
+def _counts(old: pa.Table, new: pa.Table, changes: Changes) -> dict[str, dict[str, dict[str, int]]]:
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    kinds = {
+        "added": changes.added, "removed": changes.removed, "withdrawn": changes.withdrawn,
+        "content": changes.content, "metadata": changes.metadata,
+    }  # fmt: skip
+    what = {identity: kind for kind, ids in kinds.items() for identity in ids}
+    for when, table in (("before", old), ("after", new)):
+        names = [name for name in ("id", "source", "language") if name in table.column_names]
+        for row in table.select(names).to_pylist():
+            by_language = counts.setdefault(str(row["source"]), {})
+            counter = by_language.setdefault(
+                str(row["language"]), dict.fromkeys(("before", "after", *kinds), 0)
+            )
+            counter[when] += 1
+            kind = what.get(row["id"])
+            if kind is not None and (when == "before") == (kind in ("removed", "withdrawn")):
+                counter[kind] += 1
+    return {source: dict(sorted(languages.items())) for source, languages in sorted(counts.items())}
+
+
+# ---- withdrawals ----------------------------------------------------------------------------------------
+
+
+def _names(release: Release) -> set[str]:
+    """Return every id and pseudonym of a release: among them its successor's manifest knows who left, by hash."""
+    tables = [(release.split_map, "id")]
+    columns = (("default", "annotator"), ("rejected", "annotator"), ("annotations", "worker"))
+    tables += [(table, column) for config, column in columns if (table := release.rows(config)) is not None]
+    return {name for table, column in tables for name in table[column].to_pylist() if name is not None}
+
+
+def _consequences(before: Release, configs: Mapping[str, Changes], withdrawn: set[str]) -> dict[str, str]:
+    """Say what happened to rows with a withdrawn relative (cluster, group) or a withdrawn person's vote."""
+    if not withdrawn:
+        return {}
+    sets: set[str] = set()
+    names = ["id", "annotator", "cluster", "group"]
+    records = [table.select(names) for c in ("default", "rejected") if (table := before.rows(c)) is not None]
+    rows = pa.concat_tables(records).to_pylist() if records else []
+    for row in rows:
+        if row["id"] in withdrawn or row["annotator"] in withdrawn:
+            sets |= {row["cluster"], row["group"]}
+    touched = {row["id"] for row in rows if row["cluster"] in sets or row["group"] in sets}
+    if (votes := before.rows("annotations")) is not None:
+        asked = pc.is_in(votes["worker"], pa.array(sorted(withdrawn), pa.string()))
+        touched |= set(votes.filter(pc.and_(asked, votes["counted"]))["answer_id"].to_pylist())
+    found: dict[str, str] = {}
+    for config in ("default", "rejected"):
+        changes = configs.get(config, Changes())
+        for identity in sorted(touched):
+            if identity in changes.removed:
+                found[identity] = f"left {config}"
+            elif identity in changes.metadata:
+                found[identity] = f"{config}: {', '.join(changes.metadata[identity])}"
+    for config in ("default", "rejected"):
+        for identity in sorted(touched.intersection(configs.get(config, Changes()).added)):
+            found[identity] = (
+                f"{found[identity]}, now in {config}" if identity in found else f"now in {config}"
+            )
+    return dict(sorted(found.items()))
+
+
+# ---- schema ---------------------------------------------------------------------------------------------
+
+
+def _schema_changes(before: Release, after: Release) -> list[SchemaChange]:
+    found = []
+    for config in (*schema.CONFIGS, *sorted(before.configs.keys() - schema.CONFIGS.keys())):
+        old, new = before.configs.get(config, {}), after.configs.get(config, {})
+        if not old or not new:
+            if old:
+                found.append(SchemaChange(config, "removed", "", "there", "", "major"))
+            if new:
+                found.append(SchemaChange(config, "added", "", "", "there", "minor"))
+            continue
+        for split in schema.SPLITS:
+            if (split in old) != (split in new):
+                change = "split removed" if split in old else "split added"
+                found.append(SchemaChange(config, change, split, "", "", "minor"))
+        was, now = next(iter(old.values())).schema, next(iter(new.values())).schema
+        for name in [*was.names, *(name for name in now.names if name not in was.names)]:
+            old_type = str(was.field(name).type) if name in was.names else ""
+            new_type = str(now.field(name).type) if name in now.names else ""
+            if not new_type:
+                found.append(SchemaChange(config, "column removed", name, old_type, "", "major"))
+            elif not old_type:
+                found.append(SchemaChange(config, "column added", name, "", new_type, "minor"))
+            elif (
+                was.field(name).type != now.field(name).type
+            ):  # not as strings: Parquet names a list's items anew
+                found.append(SchemaChange(config, "column retyped", name, old_type, new_type, "major"))
+    return found
+
+
+def _named(release: Release) -> dict[str, str]:
+    key = release.manifest.get("pseudonym_key") or ""
+    return {name: str(release.manifest[name]) for name in ("repository", "version")} | {"pseudonym_key": key}

@@ -1,0 +1,107 @@
+"""What the card says of a dataset's versions and sources, and how it is cited."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from lrl_datasets import card_validator, languages
+from lrl_datasets.release import card, citation
+from tests.test_build import answers, run
+
+FACTS = card.Facts(
+    title="Mini", language=languages.load("swh_Latn"), licenses=["CC0-1.0"], creation_methods=["crowd"],
+    alpha={"helpful": 0.7}, example={"prompt": "Swali?", "answer": "Jibu."},
+)  # fmt: skip
+
+ENTRY = {"rows": 10, "added": 0, "removed": 0, "withdrawn": 0, "changed": 0, "metadata": 0, "schema": []}
+CHANGELOG = [
+    ENTRY | {"version": "2.0.0", "schema": ["default column removed mood"], "superseded_by": None},
+    ENTRY | {"version": "1.1.0", "withdrawn": 1, "changed": 2, "superseded_by": None},
+    ENTRY | {"version": "1.0.0", "added": 10, "superseded_by": "1.1.0"},
+]
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The manifest of a real release; no test changes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LRL_PSEUDONYM_KEY", "a key for the tests only")
+        return run(tmp_path_factory.mktemp("release"), answers()).manifest
+
+
+def front(text: str) -> dict[str, Any]:
+    data = yaml.safe_load(card_validator.front_matter(text) or "")
+    assert isinstance(data, dict)
+    return data
+
+
+def test_a_first_release_has_one_entry(content: dict[str, Any]) -> None:
+    assert [(one["version"], one["rows"], one["added"]) for one in content["changelog"]] == [
+        ("1.0.0", 10, 10)
+    ]
+    text = card.render(content, FACTS)
+    assert "| 1.0.0 | 10 | 10 | 0 | 0 | 0 | 0 |  |" in text
+    assert "Superseded" not in text
+
+
+def test_the_changelog_goes_over_all_versions_and_names_the_deprecated(content: dict[str, Any]) -> None:
+    text = card.render(content | {"changelog": CHANGELOG}, FACTS)
+    rows = [line for line in text.splitlines() if line.startswith(("| 2.", "| 1."))]
+    assert [row.split("|")[1].strip() for row in rows] == ["2.0.0", "1.1.0", "1.0.0 (superseded by 1.1.0)"]
+    assert rows[0].endswith("| default column removed mood |")
+    assert "> **Superseded:** rows were withdrawn from these versions" in text
+    assert "> v1.0.0 to v1.1.0.\n" in text
+    assert card_validator.problems(text) == []
+
+
+def test_the_fields_that_the_hub_makes_croissant_of(content: dict[str, Any]) -> None:
+    hub = {"repo": "someone/data", "language": "swh_Latn", "prompt_language": "eng_Latn", "inputs": [],
+           "left_out": {}, "license": "mit", "revision": None}  # fmt: skip
+    told = front(card.render(content, FACTS))
+    assert (told["multilinguality"], told["source_datasets"]) == (["monolingual"], ["original"])
+    assert {"pretty_name", "license", "language", "size_categories", "tags"} <= told.keys()
+    counts = content["counts"]
+    more = counts | {"by_source": counts["by_source"] | {"data": {"train": 3}, "refused": {"too_short": 2}}}
+    sources = content["sources"] | {"data": hub, "refused": hub | {"repo": "someone/refused"}}
+    told = front(card.render(content | {"sources": sources, "counts": more}, FACTS))
+    assert (told["multilinguality"], told["source_datasets"]) == (
+        ["multilingual"],
+        ["original", "someone/data"],
+    )
+
+
+def test_the_citation_has_the_formats_keys_and_no_date(content: dict[str, Any]) -> None:
+    text = citation.render(content, "Mini", "Swahili", ["CC0-1.0"])
+    assert list(citation.problems(text, content)) == []
+    data = yaml.safe_load(text)
+    # The schema of the Citation File Format 1.2.0: these at the root, and a name for an entity.
+    assert {"cff-version", "message", "title", "authors"} <= data.keys()
+    assert data["authors"][0].keys() == {"name", "website"}
+    assert "date-released" not in data
+    assert data["url"] == "https://huggingface.co/datasets/test/mini"
+    # It reads several licences as a choice, which rows under different ones are not.
+    assert "license" not in citation.entries(content, "Mini", "Swahili", ["CC0-1.0", "MIT"])
+    assert "license" not in citation.entries(content, "Mini", "Swahili", ["cc"])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [", "no YAML"),
+        ("- a", "not a mapping"),
+        ("cff-version: 1.1.0", "cff-version is '1.1.0'"),
+        ("type: poem", "neither dataset nor software"),
+        ("url: https://huggingface.co/datasets/test/other", "is not that of test/mini"),
+    ],
+)
+def test_a_wrong_citation_is_named(content: dict[str, Any], text: str, said: str) -> None:
+    assert any(said in problem for problem in citation.problems(text, content))
+
+
+def test_the_card_cites_the_version(content: dict[str, Any]) -> None:
+    text = card.render(content | {"version": "1.2.0"}, FACTS)
+    assert "@misc{mini_1.2.0,\n  title        = {Mini}," in text
+    assert r"\url{https://huggingface.co/datasets/test/mini}" in text

@@ -1,0 +1,408 @@
+"""Every check of `lrl verify` on a real release that somebody tampered with.
+
+The tampered release is made good in all that the edit did not mean (hashes in the manifest, sizes on the card), so
+that only the one check can find it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from lrl_datasets import card_validator, local_hub
+from lrl_datasets.build import build
+from lrl_datasets.errors import LrlError
+from lrl_datasets.filters.base import add_column
+from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
+from lrl_datasets.filters.identity import content_hash
+from lrl_datasets.release import citation, manifest
+from lrl_datasets.release.folder import PARQUET
+from lrl_datasets.release.verify import CHECKS, verify
+from lrl_datasets.release.withdrawal import Asked, hashed
+from tests.hub import run_client, running_hub
+from tests.sources.exports import campaign
+from tests.test_build import ANSWERS, BUILDER, all_yes, answers, judged
+from tests.test_cli import lrl
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A release with every config, a leak, a copy, a pair and held-out rows."""
+    tmp_path = tmp_path_factory.mktemp("release")
+    rows = answers()
+    rival = dict(rows[0]) | {
+        "ASSIGNMENT:assignment_id": "b0", "ASSIGNMENT:worker_id": "w77",
+        "OUTPUT:answer": "Sijui jina la mto wowote ule kwa sasa, samahani sana.",
+    }  # fmt: skip
+    copy = dict(rows[1]) | {"ASSIGNMENT:assignment_id": "copy", "ASSIGNMENT:worker_id": "copier"}
+    index = SuiteIndex.build([SuiteItem(task="t", texts=(ANSWERS[2],))])
+    index.save(tmp_path / "index.json")
+    rows += [rival, copy]
+    votes = all_yes([row for row in rows if row is not rival]) + judged(rival, "no", "no", "yes")
+    folder = campaign(tmp_path / "campaign", rows, votes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LRL_PSEUDONYM_KEY", "a key for the tests only")
+        made = build(
+            BUILDER, name="mini", out=tmp_path / "build", given={"campaign": folder},
+            suite_index=tmp_path / "index.json",
+        )  # fmt: skip
+    assert set(made.manifest["configs"]) == {"default", "preference", "annotations", "rejected"}
+    assert set(made.manifest["configs"]["default"]) >= {"train", "test"}
+    yield made.folder
+
+
+@pytest.fixture
+def folder(untouched: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(untouched, tmp_path / "tampered"))
+
+
+def found(folder: Path | str) -> dict[str, tuple[str, ...]]:
+    """The checks that found something, with what."""
+    return {one.name: one.findings for one in verify(folder) if one.findings}
+
+
+# ---- tampering ------------------------------------------------------------------------------------------
+
+
+def told(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / manifest.NAME).read_text())
+    return content
+
+
+def mend(folder: Path, content: dict[str, Any] | None = None) -> None:
+    """Make the manifest and the card agree with the files again."""
+    content = content or told(folder)
+    for splits in content["configs"].values():
+        for entry in splits.values():
+            table = pq.ParquetFile(folder / entry["path"]).read()
+            entry.update(rows=table.num_rows, bytes=table.nbytes)
+            entry.update(manifest.file_entry(folder / entry["path"]))
+    card = folder / "README.md"
+    text = card.read_text()
+    front = card_validator.front_matter(text)
+    assert front is not None
+    data = yaml.safe_load(front)
+    for info in data["dataset_info"]:
+        info["download_size"] = sum(one["size"] for one in content["configs"][info["config_name"]].values())
+    card.write_text(
+        text.replace(front, yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n"), 1)
+    )
+    manifest.write(folder, {name: value for name, value in content.items() if name != "files"})
+
+
+Edit = Callable[[list[dict[str, Any]]], None]
+
+
+def edit(folder: Path, config: str, change: Edit, split: str = "train") -> None:
+    path = folder / told(folder)["configs"][config][split]["path"]
+    table = pq.ParquetFile(path).read()
+    rows = table.to_pylist()
+    change(rows)
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path, **PARQUET)
+    mend(folder)
+
+
+def edit_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    content = told(folder)
+    change(content)
+    mend(folder, content)
+
+
+def column(name: str, value: object) -> Edit:
+    """Set a column of the first row."""
+
+    def change(rows: list[dict[str, Any]]) -> None:
+        rows[0][name] = value
+
+    return change
+
+
+def with_text(text: str) -> Edit:
+    """Give the first row another answer, hashed as it should be."""
+
+    def change(rows: list[dict[str, Any]]) -> None:
+        rows[0]["messages"][-1]["content"] = text
+        rows[0]["content_hash"] = content_hash(rows[0]["messages"])
+
+    return change
+
+
+def test_a_release_as_it_was_built_passes(untouched: Path) -> None:
+    checked = verify(untouched)
+    assert {one.name: one.findings for one in checked if one.findings} == {}
+    assert [one.name for one in checked] == ["files", *CHECKS]
+    assert all(one.what for one in checked)
+
+
+@pytest.mark.parametrize(
+    ("config", "change", "check", "said"),
+    [
+        ("default", column("helpfulness", 0.9371), "helpfulness", "helpfulness is 0.9371, its votes give 1.0"),
+        ("default", column("n_votes", 7), "helpfulness", "n_votes is 7, its votes give 3"),
+        ("default", column("agreement", 0.5), "helpfulness", "agreement is 0.5"),
+        ("default", column("content_hash", "0" * 32), "content hashes", "not that of its messages"),
+        ("default", column("creation_method", "magic"), "closed sets", "unknown creation method 'magic'"),
+        ("default", column("language", "Swahili"), "closed sets", "'Swahili' is no language code"),
+        ("default", column("prompt_language", "qzq_Zzzz"), "closed sets", "'qzq_Zzzz' is no language code"),
+        ("default", column("helpfulness_kind", "felt"), "closed sets", "unknown helpfulness_kind 'felt'"),
+        ("default", column("annotator", "worker-17"), "people", "annotator is no pseudonym"),
+        ("default", column("source_id", "a1"), "people", "not its keyed id"),
+        ("default", with_text("Niandikie kwa asha.juma@example.org kesho asubuhi."), "personal data", "email"),
+        ("default", with_text("Piga simu +255 712 345 678 kesho asubuhi."), "personal data", "unmasked phone"),
+        ("default", with_text("Simu yangu ni 0712 345 678 ya kazini."), "personal data", "unmasked phone"),
+        ("rejected", column("reason", "ugly"), "closed sets", "unknown reason 'ugly'"),
+        ("rejected", column("filter", "taste"), "closed sets", "unknown filter 'taste'"),
+        ("annotations", column("reason", "bored"), "closed sets", "unknown reason 'bored'"),
+        ("annotations", column("worker", "judge0"), "people", "worker is no pseudonym"),
+        ("annotations", column("label", "no"), "helpfulness", "agreement is 1.0, its votes give 0.6667"),
+        ("annotations", column("answer_id", "0" * 24), "helpfulness", "there is no such row"),
+        ("preference", column("margin", 0.25), "ids", "margin is not the difference"),
+        ("preference", column("chosen_id", "0" * 24), "ids", "names a row that is not there"),
+        ("preference", column("rejected", [{"role": "user", "content": "x"}]), "ids", "other texts than the rows"),
+    ],
+)  # fmt: skip
+def test_a_row_that_is_not_what_it_should_be(
+    folder: Path, config: str, change: Edit, check: str, said: str
+) -> None:
+    splits = told(folder)["configs"][config]
+    edit(folder, config, change, "train" if "train" in splits else next(iter(splits)))
+    findings = found(folder)
+    # A changed reason also breaks the ledger that counts it, another worker their number, …
+    also = {
+        "reason": "ledgers", "filter": "ledgers", "unknown reason 'bored'": "ledgers", "worker": "ledgers",
+        "names a row that": "splits",
+    }  # fmt: skip
+    expected = {check} | {other for part, other in also.items() if part in said}
+    assert set(findings) == expected, findings
+    assert any(said in finding for finding in findings[check]), findings[check]
+
+
+def test_ids_are_one_over_all_configs(folder: Path) -> None:
+    refused = pq.ParquetFile(folder / told(folder)["configs"]["rejected"]["train"]["path"]).read()
+    taken = next(row["id"] for row in refused.to_pylist() if row["reason"] == "suite_leak")
+
+    def take(rows: list[dict[str, Any]]) -> None:
+        rows[0] |= {"id": taken, "source_id": taken}
+
+    edit(folder, "default", take, "test")
+    assert any(f"id {taken} stands 2 times" in one for one in found(folder)["ids"])
+
+
+def test_no_licence(folder: Path) -> None:
+    edit(folder, "default", column("license", " "), "test")
+    findings = found(folder)
+    assert "has no licence" in findings["licences"][0]
+    assert set(findings) == {"licences", "card"}  # the card lists the licences of the rows
+
+
+def test_a_leak_with_its_text(folder: Path) -> None:
+    def show(rows: list[dict[str, Any]]) -> None:
+        leak = next(row for row in rows if row["reason"] == "suite_leak")
+        leak["messages"] = [{"role": "user", "content": "Swali?"}, {"role": "assistant", "content": "Jibu."}]
+        leak["content_hash"] = content_hash(leak["messages"])
+
+    edit(folder, "rejected", show)
+    assert set(findings := found(folder)) == {"suite leaks"}
+    assert "has its messages" in findings["suite leaks"][0]
+
+
+def test_splits(folder: Path) -> None:
+    # A held-out row that people did not write.
+    edit(folder, "default", column("creation_method", "templated"), "test")
+    assert "held out and templated" in found(folder)["splits"][0]
+    edit(folder, "default", column("creation_method", "crowd"), "test")
+    assert found(folder) == {}
+    # A train row in a held-out row's group.
+    held_out = pq.ParquetFile(folder / told(folder)["configs"]["default"]["test"]["path"]).read()
+    train = pq.ParquetFile(folder / told(folder)["configs"]["default"]["train"]["path"]).read()
+    group = held_out["group"][0].as_py()
+    before = train["group"][0].as_py()
+    edit(folder, "default", column("group", group))
+    assert f"group {group} is in test and train" in found(folder)["splits"]
+    edit(folder, "default", column("group", before))
+    # One cluster in two groups, and twice published.
+    edit(folder, "default", column("cluster", held_out["cluster"][0].as_py()))
+    said = " ".join(found(folder)["splits"])
+    assert "is in 2 groups" in said and "has 2 published rows" in said
+
+
+def test_the_split_map(folder: Path) -> None:
+    path = folder / "split_map.parquet"
+    table = pq.ParquetFile(path).read()
+    test_row = (
+        pq.ParquetFile(folder / told(folder)["configs"]["default"]["test"]["path"]).read()["id"][0].as_py()
+    )
+    splits = ["train" if row["id"] == test_row else row["split"] for row in table.to_pylist()]
+    pq.write_table(add_column(table, "split", splits, pa.string()), path, **PARQUET)
+    mend(folder)
+    assert found(folder) == {"splits": (f"default row {test_row} is in test, the split map says train",)}
+    pq.write_table(table.slice(1), path, **PARQUET)
+    mend(folder)
+    gone = table["id"][0].as_py()
+    assert f"record {gone} is not in the split map" in found(folder)["ids"]
+    more = pa.table({"id": ["f" * 24], "split": ["train"]}, schema=table.schema)
+    pq.write_table(pa.concat_tables([table, more]), path, **PARQUET)
+    mend(folder)
+    assert found(folder) == {"ids": (f"record {'f' * 24} is in no config",)}
+    # An earlier version may have read it.
+    edit_manifest(folder, lambda content: content.update(previous={"version": "0.9.0"}))
+    assert found(folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c["counts"].update(published=99), "published: the manifest says 99, the rows 9"),
+        (lambda c: c["counts"].update(records=99), "records: the manifest says 99, the rows 12"),
+        (lambda c: c["counts"]["funnel"].pop(), "funnel: "),
+        (lambda c: c["counts"]["by_source"]["campaign"].update(train=99), "by_source: "),
+        (lambda c: c["judgements"].update(counted=0), "judgements counted: the manifest says 0"),
+        (lambda c: c["judgements"].update(withdrawn=3), "judgements: "),
+        (lambda c: c["judgements"].update(workers=1), "workers: the manifest says 1, the rows 3"),
+    ],
+)
+def test_ledgers(folder: Path, change: Callable[[dict[str, Any]], None], said: str) -> None:
+    edit_manifest(folder, change)
+    assert set(findings := found(folder)) == {"ledgers"}
+    assert any(finding.startswith(said) for finding in findings["ledgers"]), findings
+
+
+def test_a_row_below_the_declared_threshold(folder: Path) -> None:
+    def stricter(content: dict[str, Any]) -> None:
+        content["builder"]["settings"]["filters"]["helpfulness"]["minimum"] = 1.1
+
+    edit_manifest(folder, stricter)
+    assert set(findings := found(folder)) == {"thresholds"}
+    assert len(findings["thresholds"]) == 9
+
+
+def test_what_was_withdrawn_is_nowhere(folder: Path) -> None:
+    rows = pq.ParquetFile(folder / told(folder)["configs"]["default"]["test"]["path"]).read().to_pylist()
+    asked = Asked(rows=frozenset([rows[0]["id"]]))
+    edit_manifest(folder, lambda content: content.update(withdrawn=hashed(asked)))
+    findings = found(folder)["withdrawn"]
+    assert {
+        f"default: id {rows[0]['id']} is withdrawn",
+        f"annotations: answer_id {rows[0]['id']} is withdrawn",
+    } <= {*findings}
+
+
+def test_the_manifest_itself(folder: Path) -> None:
+    edit_manifest(folder, lambda content: content["changelog"][0].update(rows=3))
+    assert set(findings := found(folder)) == {"manifest"}
+    assert "with 3 rows" in findings["manifest"][0]
+    edit_manifest(folder, lambda content: content["changelog"][0].update(rows=9))
+    edit_manifest(folder, lambda content: content["sources"]["campaign"]["inputs"][0].update(sha256="?"))
+    assert "has no SHA-256" in found(folder)["manifest"][0]
+
+
+def test_a_check_that_stumbles_has_found_something(folder: Path) -> None:
+    edit_manifest(folder, lambda content: content.pop("counts"))
+    findings = found(folder)
+    assert findings["ledgers"] == ("cannot be checked: KeyError: 'counts'",)
+    assert "'counts' is missing" in findings["manifest"]
+    content = told(folder)
+    content["configs"]["default"] = {"train": 3}
+    (folder / manifest.NAME).write_text(json.dumps(content))
+    with pytest.raises(LrlError, match=r"manifest\.json: config 'default' has no splits with"):
+        verify(folder)
+
+
+def test_files(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    with (folder / "split_map.parquet").open("ab") as stream:
+        stream.write(b" ")
+    shutil.rmtree(folder / "preference")
+    said = found(folder)
+    assert set(said) == {"files", "readable"}  # it stops where a file cannot be opened
+    assert "notes.txt: not in the manifest" in said["files"]
+    assert any("preference/train" in one and "not there" in one for one in said["files"])
+    assert any(one.startswith("split_map.parquet: changed") for one in said["files"])
+
+
+def test_contracts(folder: Path) -> None:
+    path = folder / told(folder)["configs"]["rejected"]["train"]["path"]
+    table = pq.ParquetFile(path).read()
+    mine = table.drop_columns("detail").append_column("mood", pa.nulls(table.num_rows, pa.string()))
+    mine = mine.set_column(mine.schema.get_field_index("n_votes"), "n_votes", mine["n_votes"].cast("int64"))
+    pq.write_table(mine, path, **PARQUET)
+    mend(folder)
+    assert found(folder)["contracts"] == (
+        "rejected/train: column n_votes is int64, not int32",
+        "rejected/train: column mood is outside the contract",
+        "rejected/train: column detail is missing",
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("license:\n- cc0-1.0", "license:\n- cc-zero", "must be an identifier of the Hub's list"),
+        ("license:\n- cc0-1.0", "license:\n- mit", "the rows have ['cc0-1.0']"),
+        ("num_examples: 30", "num_examples: 31", "num_examples is {'train': 31}"),
+        ("path: rejected/", "path: refused/", "data_files is "),
+        ("- name: margin\n    dtype: float64", "- name: margin\n    dtype: int64", "features is "),
+        ("| `annotations` | train |", "| `annotations` | train | about", "lacks annotations/train"),
+        ('revision="v1.0.0"', 'revision="main"', 'does not show revision="v1.0.0"'),
+        ("# Mini", "# Mini\n> **SAMPLE.**", "stands on the card and should not"),
+    ],
+)
+def test_the_card(folder: Path, old: str, new: str, said: str) -> None:
+    card = folder / "README.md"
+    if "num_examples" in old:  # the annotations' number of rows
+        rows = told(folder)["configs"]["annotations"]["train"]["rows"]
+        old, new, said = (
+            text.replace("30", str(rows)).replace("31", str(rows + 1)) for text in (old, new, said)
+        )
+    assert old in card.read_text()
+    card.write_text(card.read_text().replace(old, new))
+    manifest.write(folder, {name: value for name, value in told(folder).items() if name != "files"})
+    assert set(findings := found(folder)) == {"card"}
+    assert any(said in finding for finding in findings["card"]), findings
+
+
+def test_the_citation(folder: Path) -> None:
+    path = folder / citation.NAME
+    data = yaml.safe_load(path.read_text())
+    assert list(citation.problems(path.read_text(), told(folder))) == []
+    assert data["authors"] == [{"name": "The test contributors", "website": "https://huggingface.co/test"}]
+    assert (data["version"], data["license"], data["type"]) == ("1.0.0", "CC0-1.0", "dataset")
+    path.write_text(yaml.safe_dump({**data, "version": "2.0.0", "mood": "good", "title": ""}))
+    mend(folder)
+    assert set(findings := found(folder)) == {"citation"}
+    assert findings["citation"] == (
+        "key 'mood' is not in the format",
+        "key 'title' is missing",
+        "version is '2.0.0', the manifest says 1.0.0",
+    )
+
+
+def test_a_published_release_is_verified_at_its_tag(untouched: Path, tmp_path: Path) -> None:
+    with running_hub(tmp_path) as hub:
+        local_hub.put(tmp_path / "hub", "test/mini", untouched, tag="v1.0.0")
+        said = run_client(
+            "from lrl_datasets.release.verify import verify\n"
+            "checked = verify('test/mini@v1.0.0')\n"
+            "print(len(checked), [one for one in checked if one.findings])",
+            hub.url,
+            tmp_path,
+        )
+    assert said.strip() == f"{len(CHECKS) + 1} []"
+
+
+def test_the_command_prints_a_table_and_fails_with_findings(folder: Path, tmp_path: Path) -> None:
+    said = lrl("verify", folder, cwd=tmp_path)
+    assert all(name in said for name in ("files", *CHECKS)) and "failed" not in said
+    edit(folder, "default", column("helpfulness", 0.9371))
+    said = lrl("verify", folder, cwd=tmp_path, code=1)
+    assert "1 failed" in said and "helpfulness is 0.9371, its votes give 1.0" in said
+    assert "no release folder" in lrl("verify", tmp_path, cwd=tmp_path, code=2)
+    assert "no such folder" in lrl("verify", "nowhere", cwd=tmp_path, code=2)

@@ -1,0 +1,237 @@
+"""Who asks to be removed is nowhere in the next version, and nothing brings them back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lrl_datasets import pseudonyms, schema
+from lrl_datasets.build import build
+from lrl_datasets.crowd import aggregation
+from lrl_datasets.errors import LrlError
+from lrl_datasets.release import withdrawal
+from lrl_datasets.release.verify import verify
+from tests.release.test_previous import (
+    KEY,
+    NEW_TEXT,
+    assert_nowhere,
+    identity,
+    new,
+    published,
+    refused,
+    release,
+    splits,
+)
+from tests.sources.exports import Row, campaign
+from tests.sources.test_hub import TRANSLATED, write
+from tests.test_build import BUILDER, all_yes, answers, judged, table
+from tests.test_cli import lrl
+
+ROW, OTHER, PERSON = "0123456789abcdef01234567", "76543210fedcba9876543210", "0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(pseudonyms.VARIABLE, KEY)
+
+
+def person(worker: str) -> str:
+    return pseudonyms.pseudonym("campaign", worker, KEY.encode())
+
+
+def test_lines_are_added_once_sorted_and_comments_stay(tmp_path: Path) -> None:
+    file = tmp_path / "withdrawn.txt"
+    file.write_text(f"# asked by letter\nrow   {OTHER}  # in May\n\n")
+    assert withdrawal.add(file, [f"row {ROW}", f"annotator {PERSON}"]) == [
+        f"annotator {PERSON}",
+        f"row {ROW}",
+    ]
+    text = f"# asked by letter\nannotator {PERSON}\nrow {ROW}\nrow   {OTHER}  # in May\n"
+    assert file.read_text() == text
+    assert withdrawal.add(file, [f"row {ROW} # again", f"row {OTHER}"]) == []
+    assert file.read_text() == text
+    assert withdrawal.read(file) == [("annotator", PERSON), ("row", ROW), ("row", OTHER)]
+    assert [path.name for path in tmp_path.iterdir()] == ["withdrawn.txt"]
+
+
+@pytest.mark.parametrize(
+    "line", ["row", f"row {PERSON}", f"annotator {ROW}", ROW, f"rows {ROW}", f"row {ROW} x", "row ../a"]
+)
+def test_a_line_that_names_nobody_is_an_error(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "withdrawn.txt"
+    file.write_text(f"row {ROW}\n{line}\n")
+    with pytest.raises(LrlError, match=r"withdrawn\.txt line 2: write `row ID`"):
+        withdrawal.read(file)
+    with pytest.raises(LrlError, match="write `row ID`"):
+        withdrawal.add(tmp_path / "new.txt", [line])
+    assert not (tmp_path / "new.txt").exists()
+
+
+def test_a_row_leaves_with_its_near_copies_and_their_votes(tmp_path: Path) -> None:
+    rows = answers()
+    copy = new("copy", rows[0], rows[0]["OUTPUT:answer"] + " Ndivyo.")
+    votes = all_yes([*rows, copy])
+    first = release(tmp_path / "1", [*rows, copy], votes)
+    assert list(refused(first).values()) == ["duplicate"]
+    second = release(
+        tmp_path / "2", [*rows, copy], votes, withdrawn=[f"row {identity(rows[0])}"], previous=first.folder
+    )
+    names = [identity(rows[0]), identity(copy)]
+    assert_nowhere(second, *names, rows[0]["OUTPUT:answer"], copy["OUTPUT:answer"])
+    counts, ledger = second.manifest["counts"], second.manifest["judgements"]
+    assert (counts["records"], counts["published"], counts["withdrawn"]) == (11, 9, 2)
+    assert counts["by_source"]["campaign"]["withdrawn"] == 2
+    assert (ledger["judgements"], ledger["counted"], ledger["withdrawn"]) == (33, 27, 6)
+    assert second.diff is not None and second.diff.withdrawn == sorted(names)
+    assert second.diff.errors == []
+    file = tmp_path / "2" / "campaign" / "withdrawn.txt"
+    assert second.to_withdraw == {file: [f"row {identity(copy)}  # a near-copy"]}
+    assert [check for check in verify(second.folder) if check.findings] == []
+    assert "older tags still hold them" in (second.folder / "README.md").read_text()
+
+    # The same bytes whether the near-copy is named or not, and it stays away when its model's record is deleted.
+    withdrawal.add(file, second.to_withdraw[file])
+    both = file.read_text().splitlines()
+    named = release(tmp_path / "named", [*rows, copy], votes, withdrawn=both, previous=first.folder)
+    assert named.manifest == second.manifest and named.to_withdraw == {}
+    third = release(tmp_path / "3", [*rows[1:], copy], votes, withdrawn=both, previous=second.folder)
+    assert_nowhere(third, *names, rows[0]["OUTPUT:answer"], copy["OUTPUT:answer"])
+    assert third.unknown_withdrawn == [f"row {identity(rows[0])}"]
+
+
+def test_a_deleted_record_takes_its_near_copies_along(tmp_path: Path) -> None:
+    """The export was cleaned in the same step: the previous release still knows what was a copy of what."""
+    rows = answers()
+    copies = [new(f"copy{n}", rows[0], rows[0]["OUTPUT:answer"]) for n in range(2)]
+    votes = all_yes([*rows, *copies])
+    first = release(tmp_path / "1", [*rows, *copies], votes)
+    edited = copies[1] | {"OUTPUT:answer": NEW_TEXT}
+    after = [*rows[1:], copies[0], edited]
+    asked = [f"row {identity(rows[0])}"]
+    second = release(tmp_path / "2", after, votes, withdrawn=asked, previous=first.folder)
+    assert_nowhere(second, identity(rows[0]), identity(copies[0]), rows[0]["OUTPUT:answer"])
+    # The other copy has been rewritten since: it is somebody's own text.
+    assert identity(edited) in splits(second)
+    assert second.manifest["counts"]["withdrawn"] == 1
+
+
+def test_an_annotators_answers_and_votes_leave_and_posteriors_are_computed_anew(tmp_path: Path) -> None:
+    rows = answers()
+    votes: list[Row] = []
+    for n, row in enumerate(rows):
+        # judge0 says no to all, judge1 yes, judge2 mostly yes, judge3 to a few
+        votes += judged(row, "no", "yes", "yes" if n % 4 else "no", *(["yes"] if n % 3 == 0 else []))
+    first = release(tmp_path / "1", rows, votes)
+    asked = [f"annotator {person('judge0')}", f"annotator {person('w1')}"]
+    second = release(tmp_path / "2", rows, votes, withdrawn=asked, previous=first.folder)
+    assert_nowhere(second, person("judge0"), person("w1"), identity(rows[1]), rows[1]["OUTPUT:answer"])
+
+    # As if they had never been there.
+    others = [vote for vote in votes if vote["ASSIGNMENT:worker_id"] != "judge0"]
+    without = release(
+        tmp_path / "without", [row for row in rows if row is not rows[1]], others, previous=first.folder
+    )
+    cells = ("messages", "helpfulness", "n_votes", "agreement", "split")
+    told = [
+        {name: {cell: row[cell] for cell in cells} for name, row in published(one).items()}
+        for one in (second, without)
+    ]
+    assert told[0] == told[1]
+    assert {name: row["helpfulness"] for name, row in published(second).items()} != {
+        name: row["helpfulness"] for name, row in published(first).items()
+    }
+    # The posteriors are those of the shipped votes.
+    shipped = table(second, "annotations")
+    posterior = aggregation.aggregate(
+        shipped.filter(shipped["counted"]).select(["answer_id", "worker", "label"]), "dawid-skene", ["yes"]
+    )
+    told_of = {row["answer_id"]: row["helpfulness"] for row in posterior.to_pylist()}
+    assert {name: row["helpfulness"] for name, row in published(second).items()}.items() <= told_of.items()
+    counts, ledger = second.manifest["counts"], second.manifest["judgements"]
+    assert counts["withdrawn"] == 1 and counts["records"] == 10
+    assert (
+        ledger["judgements"] == len(votes) == ledger["counted"] + ledger["not_counted"] + ledger["withdrawn"]
+    )
+    assert ledger["withdrawn"] == 10 + 2  # judge0's, and the two other votes on w1's answer
+    assert second.diff is not None
+    assert second.diff.withdrawn == sorted([person("judge0"), person("w1"), identity(rows[1])])
+    assert second.diff.consequences.keys() >= published(second).keys() & published(first).keys()
+
+
+def test_a_withdrawn_row_still_ties_its_group_and_its_name_is_gone_from_it(tmp_path: Path) -> None:
+    rows = answers()
+    same = {"INPUT:original_id": rows[0]["INPUT:original_id"]}
+    text = "Wali wa nazi hupikwa kwa tui zito na chumvi kidogo mpaka maji yakauke."
+    trio = [rows[0], new("second", rows[0], NEW_TEXT, **same), new("third", rows[0], text, **same)]
+    gone = min(trio, key=identity)
+    others = [*trio, *rows[1:]]
+    built = release(tmp_path / "1", others, withdrawn=[f"row {identity(gone)}"])
+    left = [identity(row) for row in trio if row is not gone]
+    assert {published(built)[name]["group"] for name in left} == {min(left)}
+    assert_nowhere(built, identity(gone))
+
+
+def test_a_row_from_the_hub_is_withdrawn_beside_the_builder(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    texts = [row["OUTPUT:answer"] for row in answers()]
+    translated = [
+        {"task_id": f"t{n}", "instruction": f"Swali la {n}?", "response": text}
+        for n, text in enumerate(texts)
+    ]
+    hub = replace(TRANSLATED, name="dolly", license="cc0-1.0", worker=None, may_be_unjudged=True)
+    builder = replace(BUILDER, sources=(hub,))
+    file = write(tmp_path / "files" / "rows.csv", *translated)
+    options = {"name": "mini", "given": {"dolly": file}}
+    first = build(builder, out=tmp_path / "1", **options)
+    gone = schema.digest("dolly", "t3")
+    assert gone in splits(first)
+    (tmp_path / "beside").mkdir()
+    withdrawal.add(tmp_path / "beside" / "withdrawn.txt", [f"row {gone}"])
+    second = build(builder, out=tmp_path / "2", beside=tmp_path / "beside", previous=first.folder, **options)
+    assert_nowhere(second, gone, texts[3])
+    assert second.manifest["counts"]["withdrawn"] == 1 and second.manifest["pseudonym_key"] is None
+
+
+def test_the_command_writes_the_file_and_the_next_build_keeps_to_it(tmp_path: Path) -> None:
+    rows = answers()
+    copy = new("copy", rows[0], rows[0]["OUTPUT:answer"])
+    campaign(tmp_path / "campaign", [*rows, copy], all_yes([*rows, copy]))
+    (tmp_path / "mini.py").write_text("from tests.test_build import BUILDER\n")
+    root = {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+    def run(out: str, *more: str) -> str:
+        arguments = ("mini.py", "--source", "campaign=campaign", "--out", out, *more)
+        return lrl("build", *arguments, cwd=tmp_path, env=root)
+
+    run("one")
+    ask = ("withdraw", "--row", identity(rows[0]), "--annotator", person("judge1"))
+    assert "added to campaign/withdrawn.txt: row" in lrl(*ask, "--campaign", "campaign", cwd=tmp_path)
+    assert "has all of it already" in lrl(*ask, "--campaign", "campaign", cwd=tmp_path)
+    lrl("withdraw", "--row", ROW, "--builder", "mini.py", cwd=tmp_path)
+    assert (tmp_path / "withdrawn.txt").read_text() == f"row {ROW}\n"
+
+    said = run("two", "--previous", "one/test/mini")
+    assert f"added to campaign/withdrawn.txt: row {identity(copy)}" in said
+    assert f"withdrawn, and not read: row {ROW}" in said
+    assert "11 records = 9 published + 0 rejected + 2 withdrawn" in said
+    again = run("three", "--previous", "one/test/mini")
+    assert "added to" not in again
+    for name in ("manifest.json", "README.md", "split_map.parquet"):
+        files = [tmp_path / out / "test" / "mini" / name for out in ("two", "three")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+    for wrong, message in (
+        (["--row", ROW], "--campaign DIR, or --builder"),
+        (["--campaign", "campaign"], "name whom"),
+        (["--row", ROW, "--campaign", "one"], "no campaign.toml"),
+        (["--row", "x", "--campaign", "campaign"], "write `row ID`"),
+    ):
+        assert message in lrl("withdraw", *wrong, cwd=tmp_path, code=2)
+    said = lrl("withdraw", "--help", cwd=tmp_path)
+    assert (
+        "Older tags still hold them" in said
+        and "super_squash_history" in said
+        and "hf repos tag delete" in said
+    )
