@@ -323,28 +323,6 @@ def test_what_is_not_ready_stays_on_this_computer(tmp_path: Path) -> None:
         publish(unchecked, "https://hub.example.org")
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "expected"),
-    [
-        ("http://127.0.0.1:8123", True),
-        ("http://127.9.9.9", True),
-        ("http://localhost:1", True),
-        ("http://[::1]:8123", True),
-        ("http://0.0.0.0:8123", False),
-        ("http://192.0.2.1", False),
-        ("http://127.0.0.1.example.invalid", False),
-        ("http://127.0.0.1@192.0.2.1/", False),
-    ],
-)
-def test_loopback_is_what_the_host_resolves_to(endpoint: str, expected: bool) -> None:
-    assert is_loopback(endpoint) is expected
-
-
-def test_an_endpoint_must_be_an_address() -> None:
-    with pytest.raises(LrlError, match="no endpoint"):
-        is_loopback("huggingface.co")
-
-
 def damaged(folder: Path, what: str) -> None:
     """Break a release folder in one way."""
     path = folder / manifest.NAME
