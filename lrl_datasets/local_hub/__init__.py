@@ -17,10 +17,11 @@ import sys
 from pathlib import Path
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.commits import Changes
 from lrl_datasets.local_hub.faults import Fault
 from lrl_datasets.local_hub.objects import Entry, HubError, is_lfs
 from lrl_datasets.local_hub.server import Server
-from lrl_datasets.local_hub.store import Changes, Store
+from lrl_datasets.local_hub.store import Store
 
 __all__ = ["Fault", "HubError", "Server", "Store", "put", "serve", "serve_forever"]
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, quote
 
 from lrl_datasets import card_validator
 from lrl_datasets.local_hub import pages
+from lrl_datasets.local_hub.addresses import kind_and_id, revision_and_path, split_id
 from lrl_datasets.local_hub.describe import (
     describe_file,
     describe_folder,
@@ -29,12 +30,6 @@ from lrl_datasets.local_hub.uploads import Uploads
 from lrl_datasets.local_hub.xet import Xet
 
 TREE_PAGE, EXPANDED_PAGE, COMMITS_PAGE = 1000, 50, 50
-
-# What may follow a repository's id: `api/models/gpt2/tree/main` names `gpt2`, not `gpt2/tree`.
-_ACTIONS = {
-    "revision", "tree", "paths-info", "refs", "commits", "commit", "preupload", "branch", "tag",
-    "xet-write-token", "xet-read-token", "parquet", "settings", "discussions", "super-squash", "resolve", "raw",
-}  # fmt: skip
 
 
 class Api:
@@ -61,7 +56,7 @@ class Api:
             case ["api", ("datasets" | "models") as kind] if reads:
                 return self._repositories(request, kind)
             case ["api", ("datasets" | "models") as kind, *rest]:
-                return self._repository(request, kind, *_split_id(rest))
+                return self._repository(request, kind, *split_id(rest))
             case ["api", "repos", ("create" | "delete") as action]:
                 return self._create_or_delete(request, action)
             case ["api", "validate-yaml"] if request.method == "POST":
@@ -76,15 +71,15 @@ class Api:
                 return self.uploads.lfs_put(request, oid)
             case [*repo, "info", "lfs", "objects", "batch"] if request.method == "POST":
                 self._may_write(request)
-                return self.uploads.lfs_batch(request, *_kind_and_id(repo))
+                return self.uploads.lfs_batch(request, *kind_and_id(repo))
             case [*_, "info", "lfs", "objects", "verify"] if request.method == "POST":
                 self._may_write(request)
                 return self.uploads.lfs_verify(request)
             case segments if reads:
                 for at in (1, 2, 3):  # NAME, ORG/NAME, datasets/ORG/NAME
                     if segments[at : at + 1] in (["resolve"], ["raw"]) and len(segments) > at + 2:
-                        where = _kind_and_id(segments[:at])
-                        return self._file(request, *where, *_revision_and_path(segments[at + 1 :]))
+                        where = kind_and_id(segments[:at])
+                        return self._file(request, *where, *revision_and_path(segments[at + 1 :]))
                 return self._page(request)
         raise _nothing_here(request)
 
@@ -101,7 +96,7 @@ class Api:
                 pass
             case _:
                 raise _nothing_here(request)
-        kind, repo_id = _kind_and_id(segments[:at])
+        kind, repo_id = kind_and_id(segments[:at])
         if len(segments) < at or not self.store.exists(kind, repo_id):
             raise _nothing_here(request)
         self._may_read(request, kind, repo_id)
@@ -328,24 +323,6 @@ class Api:
         other = known if known.startswith("image/") else "application/octet-stream"
         headers["Content-Type"] = "text/plain; charset=utf-8" if text else other
         return Response(content=entry, headers=headers)
-
-
-def _split_id(segments: list[str]) -> tuple[str, list[str]]:
-    """Take the repository's id off the front: `org/name`, or `name` alone."""
-    if len(segments) > 1 and segments[1] not in _ACTIONS:
-        return "/".join(segments[:2]), segments[2:]
-    return segments[0], segments[1:]
-
-
-def _kind_and_id(segments: list[str]) -> tuple[str, str]:
-    kind, rest = (segments[0], segments[1:]) if segments[:1] == ["datasets"] else ("models", segments)
-    return kind, "/".join(rest).removesuffix(".git")
-
-
-def _revision_and_path(segments: list[str]) -> tuple[str, str]:
-    """Tell revision and path apart where a client left the slashes of `refs/convert/parquet` as they are."""
-    width = 3 if segments[0] == "refs" and len(segments) > 3 else 1
-    return "/".join(segments[:width]), "/".join(segments[width:])
 
 
 def _validate_yaml(asked: dict[str, Any]) -> Response:

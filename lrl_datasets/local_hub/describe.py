@@ -9,9 +9,10 @@ from typing import Any
 import yaml
 
 from lrl_datasets import card_validator
+from lrl_datasets.local_hub.commits import Commit
 from lrl_datasets.local_hub.objects import Entry, lfs_pointer
 from lrl_datasets.local_hub.protocol import MAX_JSON
-from lrl_datasets.local_hub.store import Commit, Store
+from lrl_datasets.local_hub.store import Store
 
 
 def describe_file(path: str, entry: Entry) -> dict[str, Any]:

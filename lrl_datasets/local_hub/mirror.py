@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.commits import Commit, stamp
 from lrl_datasets.local_hub.objects import Entry, HubError, git_blob
-from lrl_datasets.local_hub.store import KINDS, Commit, Store, stamp
+from lrl_datasets.local_hub.store import KINDS, Store
 
 WORKERS = 4
 """Files at a time; more help little on the connections that this is for."""

@@ -169,8 +169,13 @@ class Incoming:
         if replace:
             os.replace(self._temporary, target)
         else:
-            with suppress(FileExistsError):
+            try:
                 os.link(self._temporary, target)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links, such as a memory stick's
+                if not target.exists():
+                    os.replace(self._temporary, target)
         sync_folder(target.parent)
 
     def __enter__(self) -> Incoming:

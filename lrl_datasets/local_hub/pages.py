@@ -18,8 +18,9 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from lrl_datasets import card_validator
+from lrl_datasets.local_hub.commits import Commit
 from lrl_datasets.local_hub.describe import card_data
-from lrl_datasets.local_hub.store import KINDS, Commit, Store
+from lrl_datasets.local_hub.store import KINDS, Store
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'"
 MAX_FILES = 500

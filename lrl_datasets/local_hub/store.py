@@ -26,12 +26,22 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock
 
+from lrl_datasets.local_hub.commits import (
+    Changes,
+    Commit,
+    Refs,
+    apply,
+    commit_json,
+    heads_of,
+    read_commit,
+    stamp,
+)
+from lrl_datasets.local_hub.names import check_path, check_ref, check_repo_id
 from lrl_datasets.local_hub.objects import (
     GITATTRIBUTES,
     Entry,
@@ -43,43 +53,6 @@ from lrl_datasets.local_hub.objects import (
 )
 
 KINDS = ("datasets", "models")
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit with its whole tree, paths in sorted order."""
-
-    id: str
-    parent: str | None
-    date: str
-    title: str
-    message: str
-    files: dict[str, Entry]
-    source: str | None = None
-    """The Hub that it was mirrored from; None: it was made here."""
-
-
-@dataclass
-class Refs:
-    """The part of a repository that changes."""
-
-    id: str
-    private: bool
-    created: str
-    branches: dict[str, str] = field(default_factory=dict)
-    converts: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    pulls: dict[str, str] = field(default_factory=dict)
-    """Pull requests by number, open or merged: `refs/pr/1` and so on."""
-
-
-@dataclass
-class Changes:
-    """What a commit does: files to add (path to entry), files and folders to delete."""
-
-    add: dict[str, Entry] = field(default_factory=dict)
-    delete_files: list[str] = field(default_factory=list)
-    delete_folders: list[str] = field(default_factory=list)
 
 
 class Store:
@@ -98,7 +71,7 @@ class Store:
         self.objects = Objects(self.root)
         self.secret = made_once(self.root / "secret", self.objects.tmp).encode()
         """What the addresses and tokens of uploads are signed with, also after a restart."""
-        self._read_commit = functools.lru_cache(maxsize=64)(_read_commit)
+        self._read_commit = functools.lru_cache(maxsize=64)(read_commit)
 
     # ---- reading ----
 
@@ -199,7 +172,7 @@ class Store:
             check_path(path)
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
-            heads, name = _heads(refs, revision)
+            heads, name = heads_of(refs, revision)
             if name not in heads and (create_pr or heads is not refs.converts):
                 raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
             head = heads.get(name)
@@ -207,7 +180,7 @@ class Store:
                 raise HubError(412, "A commit has happened since. Please refresh and try again.")
             before = self.commit_at(kind, repo_id, head).files if head else {}
             made = self._write_commit(
-                kind, repo_id, _apply(changes, before), head, title=title, message=message
+                kind, repo_id, apply(changes, before), head, title=title, message=message
             )
             if create_pr:
                 heads, name = refs.pulls, str(len(refs.pulls) + 1)
@@ -244,16 +217,16 @@ class Store:
                 self.create(kind, repo_id, private)
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
-            write_file(self._commit_path(kind, repo_id, commit.id), _commit_json(commit), self.objects.tmp)
+            write_file(self._commit_path(kind, repo_id, commit.id), commit_json(commit), self.objects.tmp)
             main = self.commit_at(kind, repo_id, refs.branches["main"])
             if not main.parent and not main.source and not revision.startswith("refs/"):
                 refs.branches["main"] = commit.id  # nobody has committed here yet
             for tag in tags:
-                _check_ref(tag)
+                check_ref(tag)
                 if refs.tags.setdefault(tag, commit.id) != commit.id:
                     raise HubError(409, f"tag {tag} stands at {refs.tags[tag]} here, at {commit.id} there")
             if revision != commit.id and revision not in tags:
-                heads, name = _heads(refs, revision)
+                heads, name = heads_of(refs, revision)
                 if name in heads and (at := self.commit_at(kind, repo_id, heads[name])).source is None:
                     raise HubError(409, f"{revision} holds commits that were made here, such as {at.id}")
                 heads[name] = commit.id
@@ -263,7 +236,7 @@ class Store:
         """Make one commit without a past of all commits of a branch; tags keep what they point to."""
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
-            heads, name = _heads(refs, branch)
+            heads, name = heads_of(refs, branch)
             files = self.commit_at(kind, repo_id, heads.get(name, branch)).files
             heads[name] = self._write_commit(kind, repo_id, files, None, title=title).id
             self._write_refs(kind, refs)
@@ -279,7 +252,7 @@ class Store:
         """Make a branch, or `refs/convert/NAME` (which starts empty unless `start` is given)."""
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
-            heads, short = _heads(refs, name)
+            heads, short = heads_of(refs, name)
             if heads is refs.pulls:
                 raise HubError(400, f"Invalid reference: {name!r}")
             if short in heads:
@@ -294,7 +267,7 @@ class Store:
         """Remove a branch; `main` stays."""
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
-            heads, short = _heads(refs, name)
+            heads, short = heads_of(refs, name)
             if heads is refs.branches and short == "main":
                 raise HubError(403, "Cannot delete the default branch")
             if heads.pop(short, None) is None:
@@ -303,7 +276,7 @@ class Store:
 
     def create_tag(self, kind: str, repo_id: str, tag: str, revision: str) -> None:
         """Make a tag; 409 where there is one with that name, whatever it points to."""
-        _check_ref(tag)
+        check_ref(tag)
         with self._lock(kind, repo_id):
             refs = self.refs(kind, repo_id)
             if tag in refs.tags:
@@ -344,7 +317,7 @@ class Store:
         message: str = "",
     ) -> Commit:
         date = stamp(datetime.now(UTC))
-        data = _commit_json(Commit("", parent, date, title, message, files))
+        data = commit_json(Commit("", parent, date, title, message, files))
         sha = hashlib.sha1(b"commit %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
         path = self._commit_path(kind, repo_id, sha)
         write_file(path, data, self.objects.tmp)
@@ -353,87 +326,3 @@ class Store:
     def _write_refs(self, kind: str, refs: Refs) -> None:
         data = json.dumps(vars(refs), indent=1, sort_keys=True).encode()
         write_file(self._folder(kind, refs.id) / "refs.json", data, self.objects.tmp)
-
-
-def stamp(when: datetime) -> str:
-    """Write a time as the Hub does, and as its clients want it."""
-    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def check_repo_id(repo_id: str) -> None:
-    """Refuse an id that the Hub would not take: `name` or `organisation/name`, no `--`, no `..`."""
-    parts = repo_id.split("/")
-    good = all(re.fullmatch(r"\w(?:[\w.-]{0,94}\w)?", part, re.ASCII) for part in parts)
-    if not good or len(parts) > 2 or "--" in repo_id or ".." in repo_id or repo_id.endswith(".git"):
-        raise HubError(400, f"Invalid repository id: {repo_id!r}")
-
-
-def check_path(path: str) -> None:
-    """Refuse a file path that could leave a folder it is downloaded to, or that git would not take."""
-    parts = path.split("/")
-    if (
-        any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
-        or any(ord(character) < 32 or character in "\\\x7f" for character in path)
-        or any(len(part.encode("utf-8", "replace")) > 255 for part in parts)
-        or re.match(r"[A-Za-z]:", path)
-    ):
-        raise HubError(400, f"Invalid path in the repository: {path!r}")
-
-
-def _apply(changes: Changes, before: dict[str, Entry]) -> dict[str, Entry]:
-    files = dict(before)
-    for path in changes.delete_files:
-        if files.pop(path, None) is None:
-            raise HubError(404, f"A file with this name doesn't exist: {path}", "EntryNotFound")
-    for folder in changes.delete_folders:
-        inside = [path for path in files if path.startswith(folder.rstrip("/") + "/")]
-        if not inside:
-            raise HubError(404, f"A folder with this name doesn't exist: {folder}", "EntryNotFound")
-        for path in inside:
-            del files[path]
-    files |= changes.add
-    for path in files:
-        for above in _folders_above(path):
-            if above in files:
-                raise HubError(400, f"{above} cannot be a file and a folder that holds {path}")
-    return files
-
-
-def _folders_above(path: str) -> Iterator[str]:
-    at = path.find("/")
-    while at >= 0:
-        yield path[:at]
-        at = path.find("/", at + 1)
-
-
-def _heads(refs: Refs, name: str) -> tuple[dict[str, str], str]:
-    """Return the table that a branch name belongs to, and its key there."""
-    tables = {"refs/convert/": refs.converts, "refs/pr/": refs.pulls, "refs/heads/": refs.branches}
-    prefix = next((prefix for prefix in tables if name.startswith(prefix)), "refs/heads/")
-    short = name.removeprefix(prefix)
-    _check_ref(short)
-    return tables[prefix], short
-
-
-def _check_ref(name: str) -> None:
-    if (
-        not re.fullmatch(r"\w[\w./-]{0,199}", name, re.ASCII)
-        or any(bad in name for bad in ("..", "//", "/."))
-        or name.endswith((".", "/", ".lock"))
-        or name.startswith("refs/")
-        or re.fullmatch(r"[0-9a-f]{40}", name)
-    ):
-        raise HubError(400, f"Invalid reference: {name!r}")
-
-
-def _commit_json(commit: Commit) -> bytes:
-    """Return what is stored of a commit; its id is the file's name."""
-    data = {name: value for name, value in vars(commit).items() if name != "id" and value is not None}
-    files = {path: [e.oid, e.sha256, e.size, e.lfs] for path, e in sorted(commit.files.items())}
-    return json.dumps({"parent": None} | data | {"files": files}, ensure_ascii=False).encode()
-
-
-def _read_commit(path: Path) -> Commit:
-    data = json.loads(path.read_bytes())
-    files = {name: Entry(*row) for name, row in data.pop("files").items()}
-    return Commit(id=path.stem, files=files, **data)

@@ -12,9 +12,10 @@ from typing import Any, BinaryIO
 from urllib.parse import urlencode
 
 from lrl_datasets import card_validator
+from lrl_datasets.local_hub.commits import Changes
 from lrl_datasets.local_hub.objects import HubError, is_lfs
 from lrl_datasets.local_hub.protocol import Request, Response
-from lrl_datasets.local_hub.store import Changes, Store
+from lrl_datasets.local_hub.store import Store
 
 MAX_COMMIT_LINE = 64 * 1024 * 1024
 """Bytes: a regular file is below 10 MiB, a third more in base64."""

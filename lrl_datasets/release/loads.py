@@ -3,7 +3,7 @@
 In a fresh process, with an empty cache, and from an empty folder: in one that holds a folder of the dataset's
 name, `load_dataset` reads that folder and ignores the revision without a word. Both sides are reduced to a
 number of rows and a hash over all of them in their order, so only these pass between the processes.
-Costs about 10 s for 100,000 rows a side.
+The hash costs about 5 s for 100,000 rows a side.
 """
 
 from __future__ import annotations

@@ -115,10 +115,12 @@ class Publication:
         if plan.head is None:
             self.api.create_repo(**self.release.where, private=self.request.private)
             plan = self.plan()
+            if plan.head is None:
+                raise LrlError(f"{repo} was made and cannot be seen yet; run it again")
         self._based_on = self._based_on or plan.head
         commit, pull_request = plan.stands, plan.pull_request
         if commit is None:
-            if plan.head is None or plan.head != self._based_on:
+            if plan.head != self._based_on:
                 raise LrlError(f"somebody published to {repo} meanwhile; look at it and run again")
             commit, pull_request = self._commit(plan)
             if wrong := self.release.differences(commit):

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from lrl_datasets.local_hub.objects import Incoming
-from lrl_datasets.local_hub.store import Changes, HubError, Store
+from lrl_datasets.local_hub.commits import Changes
+from lrl_datasets.local_hub.objects import HubError, Incoming
+from lrl_datasets.local_hub.store import Store
 from tests.hub import client_environment
 from tests.local_hub.http import request
 

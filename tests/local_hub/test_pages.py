@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrl_datasets import local_hub
+from lrl_datasets.local_hub.commits import Changes
 from lrl_datasets.local_hub.pages import render_card
-from lrl_datasets.local_hub.store import Changes, Store
+from lrl_datasets.local_hub.store import Store
 from tests.hub import running_hub
 from tests.local_hub.http import request
 

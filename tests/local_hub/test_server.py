@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from lrl_datasets import local_hub
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.body import Body, BrokenBody, byte_range
+from lrl_datasets.local_hub.commits import Changes
 from lrl_datasets.local_hub.objects import git_blob
-from lrl_datasets.local_hub.store import Changes, Store
+from lrl_datasets.local_hub.store import Store
 from tests.hub import put_dataset, run_client, running_hub
 from tests.local_hub.http import request
 from tests.local_hub.samples import CARD, parquet

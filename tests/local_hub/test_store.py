@@ -10,8 +10,10 @@ import pytest
 
 from lrl_datasets import local_hub
 from lrl_datasets.errors import LrlError
-from lrl_datasets.local_hub.objects import is_lfs
-from lrl_datasets.local_hub.store import Changes, HubError, Store, check_path, check_repo_id
+from lrl_datasets.local_hub.commits import Changes
+from lrl_datasets.local_hub.names import check_path, check_repo_id
+from lrl_datasets.local_hub.objects import HubError, is_lfs
+from lrl_datasets.local_hub.store import Store
 from tests.local_hub.samples import parquet
 
 
