@@ -160,7 +160,7 @@ def test_the_table_has_the_change_beside_what_could_be_detected(tmp_path: Path) 
     assert [str(column.header) for column in table.columns][-4:] == [
         "before",
         "after",
-        "after − before",
+        "change",
         "detectable",
     ]
     assert [list(column.cells) for column in table.columns][-2:] == [["-12.5", "–"], ["25.0", "25.0"]]
