@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrl_datasets import languages
 from lrl_datasets.errors import LrlError
+from lrl_datasets.evaluation.origin import check_commit
 from lrl_datasets.evaluation.tasks import IndexRule, TaskFile, read_suites, refuse_shadowed
 from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
 
@@ -98,4 +99,5 @@ def _items(task: TaskFile, rule: IndexRule, commit: str) -> Iterator[SuiteItem]:
             raise LrlError(f"{where}, split {split}: {error}") from error
         if missing := set(task.metadata.columns) - set(rows.column_names):
             raise LrlError(f"{where}, split {split}: column {', '.join(sorted(missing))} is missing")
+        check_commit(rows, task.dataset_path, commit)
         yield from items_of(rows, task.task, rule, split)

@@ -20,6 +20,9 @@ from lrl_datasets.filters.detectors import UNDETERMINED, Verdict, detector, prep
 from lrl_datasets.filters.words import count_words, sentences, words
 from lrl_datasets.schema import LID
 
+JUDGED_CHARACTERS = 10_000
+"""How much of a text is judged, from its beginning."""
+
 
 @dataclass(frozen=True)
 class LanguageId:
@@ -111,6 +114,8 @@ def judge(
     known = languages.load(language) if isinstance(language, str) else language
     rule = known.language_id
     asked = [opinion for opinion in rule.opinions if all_opinions or _decides(opinion)]
+    # The language of a text shows long before this; a cell of megabytes would hold up the build.
+    texts = [text[:JUDGED_CHARACTERS] for text in texts]
     distinct = list(dict.fromkeys(texts))
     prepared = [prepare(text) for text in distinct]
     leading = detector(known, rule.leading)(prepared)

@@ -22,6 +22,8 @@ class Length:
     min_answer_words: int = 1
     max_prompt_words: int = 4000
     max_answer_words: int = 4000
+    max_characters: int = 50_000
+    """Of either part: a text without spaces is one word, however long it is."""
 
     name: ClassVar[str] = "length"
     reasons: ClassVar[tuple[str, ...]] = ("too_short", "too_long")
@@ -39,6 +41,8 @@ class Length:
             ("prompt", prompt, self.min_prompt_words, self.max_prompt_words),
             ("answer", answer, self.min_answer_words, self.max_answer_words),
         ):
+            if len(text) > self.max_characters:
+                return "too_long", f"{part}: {len(text)} characters, at most {self.max_characters}"
             count = count_words(text)
             if count < least:
                 return "too_short", f"{part}: {count} words, at least {least}"

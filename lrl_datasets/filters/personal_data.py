@@ -131,11 +131,57 @@ def _phone_spans(text: str, regions: Sequence[str], cues: Sequence[str]) -> list
                 start += 1
             if _is_phone(text, start, end, match.number.country_code or 0, cues):
                 spans.add((start, end))
+    spans |= _embedded_spans(text, regions)
     chosen: list[tuple[int, int]] = []
     for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
         if not chosen or start >= chosen[-1][1]:
             chosen.append((start, end))
     return chosen
+
+
+_RUN = re.compile(r"\+?\d+(?:[ .\-_()/]{1,2}\d+)*")
+"""Digit groups with at most two separators between them: what the matcher takes for one number, or for none."""
+_MOST_DIGITS = 13
+
+
+def _embedded_spans(text: str, regions: Sequence[str]) -> set[tuple[int, int]]:
+    """Find numbers that have other digits, letters or underscores around them.
+
+    The library's matcher takes `0712 345 678 2` for one number, which is none, and passes over
+    `0712345678na` and `0712_345_678`. So within each run of digit groups every stretch is tried that begins
+    with a trunk prefix or a country code, the longest first.
+    """
+    from phonenumbers import NumberParseException, is_valid_number, parse
+
+    spans = set()
+    for run in _RUN.finditer(text):
+        groups = [(m.start() + run.start(), m.end() + run.start()) for m in re.finditer(r"\+?\d+", run[0])]
+        at = 0
+        while at < len(groups):
+            start = groups[at][0]
+            begins = text[start] == "+" or (text[start] == "0" and groups[at][1] - start >= 3)
+            ends = [
+                end for _, end in groups[at:] if sum(c.isdigit() for c in text[start:end]) <= _MOST_DIGITS
+            ]
+            for number, end in ((text[start:end], end) for end in reversed(ends) if begins):
+                digits = "".join(c for c in number if c.isdigit() or c == "+")
+                if (
+                    len(digits) < 9
+                    or _DATE.match(number)
+                    or _is_counting(number)
+                    or _IDENTIFIER.search(text[:start])
+                ):
+                    continue
+                try:
+                    valid = any(is_valid_number(parse(digits, region)) for region in regions)
+                except NumberParseException:
+                    continue
+                if valid:
+                    spans.add((start, end))
+                    at = next((i for i, group in enumerate(groups) if group[0] >= end), len(groups)) - 1
+                    break
+            at += 1
+    return spans
 
 
 def _is_phone(text: str, start: int, end: int, country_code: int, cues: Sequence[str]) -> bool:

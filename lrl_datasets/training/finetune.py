@@ -28,7 +28,6 @@ from lrl_datasets.errors import LrlError
 from lrl_datasets.evaluation.origin import endpoint
 from lrl_datasets.evaluation.results import make_folder
 from lrl_datasets.evaluation.run import evaluate
-from lrl_datasets.evaluation.tasks import read_suites
 from lrl_datasets.training.data import Data, load_data
 from lrl_datasets.training.model import Origin, load_model, need_packages, origin
 from lrl_datasets.training.plan import make_plan
@@ -94,7 +93,6 @@ def run(
     console: Console | None = None,
 ) -> RunResult:
     """Run a recipe on what was loaded; see `finetune`."""
-    read_suites().refuse_encoders(recipe.evaluation.tasks)  # only such models are trained here
     rows, held_out = (
         encode(source.tokenizer, pairs, recipe.lengths) for pairs in (data.train, data.held_out)
     )

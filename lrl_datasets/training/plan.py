@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lrl_datasets.evaluation.tasks import read_suites
 from lrl_datasets.training.data import Data, load_data
 from lrl_datasets.training.model import Origin, device, meta_model, need_packages, origin, precision
 from lrl_datasets.training.recipe import Optimisation, Recipe, load_recipe
@@ -102,7 +103,8 @@ def plan(recipe: str | Path | Recipe) -> Plan:
     Raises
     ------
     LrlError
-        The recipe, the dataset or the model cannot be used; see `load_recipe`, `load_data` and `origin`.
+        The recipe, the dataset or the model cannot be used; see `load_recipe`, `load_data` and `origin`; a task
+        of its evaluation is for causal models only.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     need_packages()
@@ -116,6 +118,7 @@ def plan(recipe: str | Path | Recipe) -> Plan:
 
 def make_plan(recipe: Recipe, data: Data, source: Origin, train: Encoded, held_out: Encoded) -> Plan:
     """Work the plan out from what was loaded."""
+    read_suites().refuse_encoders(recipe.evaluation.tasks)  # only such models are trained here
     how = recipe.training
     steps, per_epoch, epochs = count_steps(len(train.rows), how)
     model = meta_model(source)

@@ -96,13 +96,16 @@ def _scores(result: RunResult) -> Table:
     limit = (after or before)["limit"]
     table = Table(
         title="scores before and after training" + (f", first {limit} items only" if limit else ""),
-        caption="\n".join(["95 % confidence intervals", DETECTABLE, *source_notes(after or before)]),
+        caption="\n".join(
+            ["95 % confidence intervals; change: after − before", DETECTABLE, *source_notes(after or before)]
+        ),
     )
-    for name in ("task", "prompts", "split"):
+    table.add_column("task", no_wrap=True)
+    for name in ("prompts", "split"):
         table.add_column(name, overflow="fold")
     table.add_column("n", justify="right")
     table.add_column("metric", overflow="fold")
-    for name in ("before", "after", "after − before", "detectable"):
+    for name in ("before", "after", "change", "detectable"):
         table.add_column(name, justify="right", overflow="fold")
     scores = {name: {(s["task"], s["metric"]): s for s in results.get("scores", [])}
               for name, results in (("before", before), ("after", after))}  # fmt: skip

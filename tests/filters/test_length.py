@@ -21,3 +21,10 @@ def test_bounds_are_allowed_and_the_detail_names_the_part() -> None:
         None, "prompt: 1 words, at least 2", "answer: 1 words, at least 2", "answer: 6 words, at most 5",
         None,
     ]  # fmt: skip
+
+
+def test_one_endless_word_is_too_long() -> None:
+    rows = [{"messages": [{"role": "user", "content": "Eleza."}, {"role": "assistant", "content": "a" * 60}]}]
+    table = Length(max_characters=59)(schema.candidates(rows))
+    assert table["mark.length"].to_pylist() == ["too_long"]
+    assert table["detail.length"].to_pylist() == ["answer: 60 characters, at most 59"]

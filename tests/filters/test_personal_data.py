@@ -99,3 +99,22 @@ def test_filter_masks_messages_counts_and_objects_to_nothing() -> None:
     assert table["messages"].type == schema.MESSAGES
     assert table["masked"].to_pylist() == [["email", "phone"], None]
     assert table["mark.personal_data"].to_pylist() == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("1. 0712 345 678 2. 0713 345 678", "1. [PHONE] 2. [PHONE]"),
+        ("Piga 0712 345 699 2 usiku.", "Piga [PHONE] 2 usiku."),
+        ("0712 345 678 1990", "[PHONE] 1990"),
+        ("0712 345 678 12 34", "[PHONE] 12 34"),
+        ("simu:0712345678na", "simu:[PHONE]na"),
+        ("0712_345_678", "[PHONE]"),
+        ("+255 712 345 678/0713 345 678", "[PHONE]/[PHONE]"),
+        ("05.06.2020 07 08 2021", "05.06.2020 07 08 2021"),
+        ("007 008 009 010", "007 008 009 010"),
+    ],
+)
+def test_a_number_among_other_digits_is_found(text: str, masked: str) -> None:
+    assert mask_text(text, ("TZ", "KE"))[0] == masked
+    assert mask_text(masked, ("TZ", "KE")) == (masked, [])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.training.data import Data, Pair
@@ -125,6 +127,44 @@ def test_a_folder_that_holds_no_run_is_not_resumed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(LrlError, match="no run that could be resumed"):
         train(rows.tiny_recipe(), tmp_path, resume=True)
+
+
+def test_a_file_in_the_place_of_the_run_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(LrlError, match="file: is not a folder and cannot be made one"):
+        train(rows.tiny_recipe(), tmp_path / "file")
+
+
+def test_tasks_for_causal_models_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    recipe = rows.tiny_recipe().model_copy(
+        update={"evaluation": Evaluation(tasks=["sw_suite_stock"], before=False)}
+    )
+    with pytest.raises(LrlError, match="is for causal models only"):
+        train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_table_has_the_change_beside_what_could_be_detected(tmp_path: Path) -> None:
+    result = train(rows.tiny_recipe(), tmp_path / "run")
+    score = {
+        "task": "t", "prompt_family": "ours", "dataset": "a/b/sw", "commit": "c" * 40, "sample": True, "split": "test",
+        "n": 9, "items": 9, "metric": "acc", "value": 0.5, "low": 0.1, "high": 0.9, "detectable": 0.25, "percent": True,
+    }  # fmt: skip
+    facts = {"limit": None, "endpoint": "http://hub", "offline": False}
+    before = facts | {"scores": [score, score | {"task": "before only"}]}
+    after = facts | {"scores": [score | {"value": 0.375}]}
+    table = replace(result, evaluation_before=before, evaluation_after=after).tables()[1]
+    console = Console(width=140, record=True)
+    console.print(table)
+    shown = console.export_text()
+    assert [str(column.header) for column in table.columns][-4:] == [
+        "before",
+        "after",
+        "change",
+        "detectable",
+    ]
+    assert [list(column.cells) for column in table.columns][-2:] == [["-12.5", "–"], ["25.0", "25.0"]]
+    assert "test (SAMPLE)" in shown and "datasets from http://hub" in shown
 
 
 def test_accumulated_batches_train_as_one_batch_does(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_from_the_tag_to_the_scores(hub: Server, tmp_path: Path) -> None:
         scores = {(score["task"], score["metric"]) for score in result[f"evaluation_{when}"]["scores"]}
         assert {"sw_xnli", "sw_xcopa", "sw_xstory_cloze", "sw_instruct"} <= {task for task, _ in scores}
         assert ("sw_instruct", "chrf") in scores
+    assert "after − before" in printed and "(SAMPLE)" in printed and f"datasets from {hub.url}" in printed
     assert "sw_instruct" in printed and "step     12 of 12: held out loss" in printed
 
 
