@@ -191,6 +191,11 @@ def build(
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
     rows = with_groups(rows)
     left = withdrawal.leave(rows, judged, asked, before)
+    if rekey is not None and left.unknown:
+        raise LrlError(
+            f"--rekey: withdrawn, and not read: {', '.join(left.unknown)}; under the new key nobody could recognise "
+            "them. Read their exports in this build, or take the lines out if an earlier key made them"
+        )
     if left.records or left.judgements:
         progress("withdrawn")
         rows, judged = _weighed(left.rows, left.judged, read, steps), left.judged

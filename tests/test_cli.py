@@ -139,16 +139,11 @@ def test_a_pool_without_a_worker_column_names_file_and_column(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        (["publish", "nowhere"], "nowhere"),
-        (["eval", "nowhere", "--tasks", "sw_suite"], "facebook/xnli"),  # the first dataset it cannot reach
-        (["finetune", "nowhere"], "nowhere"),
-    ],
+    "arguments", [["publish", "nowhere"], ["eval", "nowhere", "--tasks", "sw_suite"], ["finetune", "nowhere"]]
 )
-def test_what_is_not_there_is_said_in_one_line(arguments: list[str], named: str, tmp_path: Path) -> None:
+def test_what_is_not_there_is_said_in_one_line(arguments: list[str], tmp_path: Path) -> None:
     said = lrl(*arguments, cwd=tmp_path, code=2, env={"HF_HUB_OFFLINE": "1"})
-    assert "error:" in said and named in said
+    assert "error:" in said and "nowhere" in said
 
 
 def test_tasks_dir_is_a_folder_with_the_suites(tmp_path: Path) -> None:

@@ -284,7 +284,9 @@ def test_over_any_sequence_of_releases_nothing_crosses_leaks_or_comes_back(
         for record in step["added"]:
             corpus.append(replace(record, number=number, text=str(number)))
             number += 1
-        read = [record for record in corpus if record.number not in step["unread"]]
+        # With a new key the withdrawn must be read once more, or nobody could recognise them: `build` insists.
+        unread = step["unread"] - (gone if step["rekey"] else set())
+        read = [record for record in corpus if record.number not in unread]
         lines |= {("row", schema.digest(str(n), key=key)) for n in step["withdrawn"]}
         lines |= {("annotator", schema.digest("person", str(p), key=key, length=16)) for p in step["people"]}
         names: dict[str, str] = {}
