@@ -6,7 +6,6 @@ on the Hub comes through the real client into its usual cache, whole and at that
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,14 +68,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     LrlError
         There is none, or it is not one that this version of the package reads.
     """
-    path = folder / manifest.NAME
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise LrlError(f"{path}: not there, so {folder} is no release folder") from None
-    except ValueError as problem:
-        raise LrlError(f"{path}: not JSON: {problem}") from None
-    if not isinstance(content, dict) or content.get("format") != manifest.FORMAT:
+    path, content = folder / manifest.NAME, manifest.read(folder)
+    if content.get("format") != manifest.FORMAT:
         raise LrlError(f"{path}: no manifest of format {manifest.FORMAT}")
     kinds: tuple[tuple[str, type], ...] = (
         ("repository", str), ("version", str), ("configs", dict), ("files", dict), ("sources", dict),

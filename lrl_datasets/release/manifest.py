@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from lrl_datasets.errors import LrlError
+
 NAME = "manifest.json"
 FORMAT = 1
 
@@ -42,6 +44,26 @@ def file_entry(path: Path) -> dict[str, Any]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return {"sha256": digest, "size": path.stat().st_size}
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a release folder.
+
+    Raises
+    ------
+    LrlError
+        There is none, or it is no JSON object.
+    """
+    path = folder / NAME
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise LrlError(f"{path}: not there, so {folder} is no release folder") from None
+    except ValueError as problem:
+        raise LrlError(f"{path}: not JSON: {problem}") from None
+    if not isinstance(content, dict):
+        raise LrlError(f"{path}: not a JSON object")
+    return content
 
 
 def write(folder: Path, content: dict[str, Any]) -> Path:

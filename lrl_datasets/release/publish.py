@@ -131,15 +131,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     LrlError
         Naming the file that is missing, changed or not in the manifest, or what is wrong with the card.
     """
-    path = folder / manifest.NAME
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise LrlError(f"{path}: not there, so {folder} is no release folder") from None
-    except ValueError as problem:
-        raise LrlError(f"{path}: not JSON: {problem}") from None
-    if not isinstance(content, dict):
-        raise LrlError(f"{path}: not a JSON object")
+    path, content = folder / manifest.NAME, manifest.read(folder)
     kinds = (("repository", str), ("version", str), ("sample", bool), ("files", dict))
     for name, kind in kinds:
         if not isinstance(content.get(name), kind):
@@ -160,7 +152,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
             f"{folder / name}: " + ("not in the manifest" if name in there else "in the manifest, not there")
         )
     for name, entry in sorted(content["files"].items()):
-        if manifest.file_entry(folder / name) != {"sha256": entry.get("sha256"), "size": entry.get("size")}:
+        if manifest.file_entry(folder / name) != entry:
             raise LrlError(f"{folder / name}: changed since the build (SHA-256 differs from the manifest)")
     card = folder / "README.md"
     if not card.is_file():
