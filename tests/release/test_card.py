@@ -14,6 +14,7 @@ from tests.test_build import answers, run
 FACTS = card.Facts(
     title="Mini", language=languages.load("swh_Latn"), licenses=["CC0-1.0"], creation_methods=["crowd"],
     alpha={"helpful": 0.7}, example={"prompt": "Swali?", "answer": "Jibu."},
+    counted={"helpful": 3},
 )  # fmt: skip
 
 ENTRY = {"rows": 10, "added": 0, "removed": 0, "withdrawn": 0, "changed": 0, "metadata": 0, "schema": []}
