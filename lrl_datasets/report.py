@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from lrl_datasets import schema
-from lrl_datasets.release.diff import Diff, minimum_version, required_bump
+from lrl_datasets.release.diff import Diff, minimum_version, required_bump, version_key
 from lrl_datasets.release.plan import Plan
 from lrl_datasets.release.verify import Checked
 
@@ -22,9 +24,7 @@ def funnel(manifest: dict[str, Any]) -> RenderableType:
     """Return the funnel: records in, rows refused by filter and reason, rows out by split, judgements."""
     counts = manifest["counts"]
     total = counts["records"]
-    table = Table(
-        title=f"{manifest['repository']} {manifest['version']}", title_justify="left", pad_edge=False
-    )
+    table = _table(f"{manifest['repository']} {manifest['version']}")
     for name in ("step", "reason", "rows", "left", ""):
         table.add_column(
             name, justify="right" if name in ("rows", "left") else "left", no_wrap=name != "reason"
@@ -46,23 +46,33 @@ def funnel(manifest: dict[str, Any]) -> RenderableType:
     return Group(table, *_lines(manifest))
 
 
-def publication(plan: Plan) -> RenderableType:
-    """Return what publishing would do: files and rows, before and after."""
+def publication(plan: Plan, *, create_pr: bool = False) -> RenderableType:
+    """Return what publishing would do: files and rows, before and after; `create_pr`: as a pull request."""
+    release = f"{plan.repo} {plan.tag}"
     if plan.tagged:
-        return Text(f"{plan.repo} {plan.tag} is published, as commit {plan.stands}: nothing to do")
-    if plan.stands is not None:
-        where = f"in {plan.pull_request}: nothing to do" if plan.pull_request else "and would be tagged"
-        return Text(f"{plan.repo} {plan.tag} stands at commit {plan.stands} {where}")
-    at = f"on {plan.before or 'a first commit'}, {plan.head}" if plan.head else "into a new repository"
+        return Text(f"{release} is published, as commit {plan.stands}: nothing to do")
+    if plan.pull_request:
+        return Text(
+            f"{release} is proposed already, in {plan.pull_request} (commit {plan.stands}): nothing to do"
+        )
+    if plan.stands:
+        return Text(f"{release} is committed already ({plan.stands}): only the tag would be set")
+    how = "a pull request" if create_pr else "one commit and the tag"
+    if plan.head is None:
+        on = "in a new repository"
+    else:
+        on = f"on {'release ' + plan.before if plan.before else 'a repository without a release'} (commit {plan.head})"
+    ending = "nothing was changed; this would be a pull request, which is tagged by publishing again once it is merged"
     return Group(
-        _before_and_after(f"{plan.repo} {plan.tag}, {at}", "file", "bytes", plan.files),
-        _before_and_after("", "config/split", "rows", plan.rows),
-        Text("a dry run: nothing was written"),
+        Text(f"{release}: {how} {on}"),
+        _before_and_after("file", "bytes", plan.files),
+        _before_and_after("config/split", "rows", plan.rows),
+        Text(f"a dry run: {ending if create_pr else 'nothing was changed'}"),
     )
 
 
-def _before_and_after(title: str, what: str, unit: str, pairs: dict[str, list[int | None]]) -> Table:
-    table = Table(title=title, title_justify="left", pad_edge=False)
+def _before_and_after(what: str, unit: str, pairs: dict[str, list[int | None]]) -> Table:
+    table = _table()
     for name in ("", what, f"{unit} before", f"{unit} after"):
         table.add_column(name, justify="right" if name.startswith(unit) else "left")
     for name, (before, after) in pairs.items():
@@ -83,8 +93,10 @@ def _before_and_after(title: str, what: str, unit: str, pairs: dict[str, list[in
 def difference(diff: Diff) -> RenderableType:
     """Return what changed between two releases: rows by config, by source, the schema, and what it calls for."""
     before, after = diff.before, diff.after
-    title = f"{before['repository']} {before['version']} → {after['repository']} {after['version']}"
-    rows = Table(title=title, title_justify="left", pad_edge=False)
+    names = [f"{one['repository']} {one['version']}" for one in (before, after)]
+    swapped = version_key(after["version"]) < version_key(before["version"])
+    older = f"B ({after['version']}) is an older version than A ({before['version']})"
+    rows = _table(" → ".join(names))
     for name in (
         "config",
         "before",
@@ -94,52 +106,90 @@ def difference(diff: Diff) -> RenderableType:
         "withdrawn",
         "text",
         "metadata",
-        "revision only",
+        "revision",
     ):
-        rows.add_column(name, justify="left" if name == "config" else "right")
+        rows.add_column(name, justify="left" if name == "config" else "right", no_wrap=name != "config")
     for config, changes in diff.configs.items():
         listed = (changes.added, changes.removed, changes.withdrawn, changes.content, changes.metadata)
         counts = (changes.before, changes.after, *map(len, listed), changes.revision_only)
         rows.add_row(config, *map(str, counts))
-    parts: list[RenderableType] = [rows, _by_source(diff)]
+    legend = "text, metadata, revision: rows changed in their text, in other columns, in their source's revision alone"
+    parts: list[RenderableType] = (
+        [Text(f"{older}: all of this reads backwards\n", style="yellow")] if swapped else []
+    )
+    parts += [rows, Text(legend + "\n"), _by_source(diff), Text()]
     for one in diff.schema:
         types = f" ({' → '.join(filter(None, (one.before, one.after)))})" if one.before or one.after else ""
         parts.append(Text(f"schema: {one.config} {one.change} {one.name}{types}: {one.bump}"))
+    parts += _lists(diff)
+    if diff.facts:
+        parts.append(Text(f"also different in manifest.json: {', '.join(diff.facts)}"))
+    parts += [Text(f"ERROR: {error}", style="red") for error in diff.errors[:_SHOWN]]
+    if len(diff.errors) > _SHOWN:
+        parts.append(Text(f"ERROR: and {len(diff.errors) - _SHOWN} more", style="red"))
+    last = (
+        Text(f"{older}: name the older release first", style="bold yellow") if swapped else _called_for(diff)
+    )
+    parts += [Text(), last]
+    return Group(*parts)
+
+
+def _lists(diff: Diff) -> list[RenderableType]:
+    """Name the rows, the first few of each kind; those that a withdrawal touched are listed under it alone."""
+    parts: list[RenderableType] = []
     for config, changes in diff.configs.items():
         if config == "annotations":
             continue  # their ids say nothing to a reader; the numbers stand above
         for what, ids in (
             ("added", changes.added), ("removed", changes.removed), ("text changed", changes.content),
+            ("metadata changed", changes.metadata),
         ):  # fmt: skip
-            parts += _some(f"{config}, {what}", [name for name in ids if name not in diff.consequences])
-        told = [
-            f"{name} ({', '.join(columns)})"
-            for name, columns in changes.metadata.items()
-            if name not in diff.consequences
-        ]
-        parts += _some(f"{config}, metadata changed", told)
+            own = [name for name in ids if name not in diff.consequences]
+            if what == "metadata changed":
+                own = [f"{name} ({', '.join(changes.metadata[name])})" for name in own]
+            touched = (
+                f", {len(ids) - len(own)} of them touched by the withdrawal, below"
+                if len(own) < len(ids)
+                else ""
+            )
+            parts += _some(f"{config}, {what}: {len(ids)}{touched}", own) if ids else []
     if diff.withdrawn:
-        parts += [Text("\nwithdrawn", style="bold"), *_some("by id", diff.withdrawn)]
-        parts += _some("as a consequence", [f"{name}: {what}" for name, what in diff.consequences.items()])
-    if diff.facts:
-        parts.append(Text(f"different in the manifest: {', '.join(diff.facts)}"))
-    parts += [Text(f"ERROR: {error}", style="red") for error in diff.errors[:_SHOWN]]
-    if len(diff.errors) > _SHOWN:
-        parts.append(Text(f"ERROR: and {len(diff.errors) - _SHOWN} more", style="red"))
+        people = [name for name in diff.withdrawn if _PSEUDONYM.fullmatch(name)]
+        asked = [name for name in diff.withdrawn if not _PSEUDONYM.fullmatch(name)]
+        told = [f"{name}: {what}" for name, what in diff.consequences.items()]
+        parts.append(Text("\nwithdrawn on request", style="bold"))
+        if people:
+            parts += _some(f"annotators, by pseudonym: {len(people)}", people)
+        if asked:
+            parts += _some(f"rows, with near-copies and those of the annotators: {len(asked)}", asked)
+        if told:
+            parts += _some(f"touched by it, as relatives or by a vote that left: {len(told)}", told)
+        parts.append(Text())
+    return parts
+
+
+def _called_for(diff: Diff) -> Text:
+    """Say which version the change calls for, and whether the newer release has it."""
     bump = required_bump(diff)
-    smallest = minimum_version(before["version"], diff)
-    parts.append(
-        Text(f"\ncalls for {smallest} or above ({bump})" if bump else "\nnothing changed", style="bold")
-    )
-    return Group(*parts)
+    if bump is None:
+        return Text("nothing changed", style="bold")
+    smallest, version = minimum_version(diff.before["version"], diff), diff.after["version"]
+    said = f"calls for {smallest} or above ({bump})"
+    if version_key(version) < version_key(smallest):
+        return Text(f"{said}; B is {version}, which is too small to be published after A", style="bold red")
+    return Text(f"{said}; B is {version}", style="bold")
 
 
 def _by_source(diff: Diff) -> Table:
-    table = Table(title="default, by source and language", title_justify="left", pad_edge=False)
+    table = _table("default, by source and language")
     counts = ("before", "after", "added", "removed", "withdrawn", "content", "metadata")
     for name in ("source", "language", *counts):
         left = name in ("source", "language")
-        table.add_column("text" if name == "content" else name, justify="left" if left else "right")
+        table.add_column(
+            "text" if name == "content" else name,
+            justify="left" if left else "right",
+            no_wrap=name != "source",
+        )
     for source, languages in diff.counts.items():
         for language, found in languages.items():
             table.add_row(escape(source), escape(language), *(str(found[name]) for name in counts))
@@ -148,30 +198,37 @@ def _by_source(diff: Diff) -> Table:
 
 def verification(release: str, checked: Sequence[Checked]) -> RenderableType:
     """Return the checks of a release with ok or failed, and below it what was found."""
-    table = Table(title=escape(release), title_justify="left", pad_edge=False)
+    table = _table(escape(release))
     for name in ("check", "", "rule"):
         table.add_column(name, no_wrap=name != "rule")
     for one in checked:
-        said = (
-            Text("ok", style="green")
-            if not one.findings
-            else Text(f"{len(one.findings)} failed", style="red")
-        )
+        said = Text("FAILED", style="red") if one.findings else Text("ok", style="green")
         table.add_row(one.name, said, escape(one.what))
-    parts: list[RenderableType] = [table]
-    for one in checked:
-        parts += _some(one.name, one.findings)
-    return Group(*parts)
+    parts: list[RenderableType] = [table, Text()]
+    failed = [one for one in checked if one.findings]
+    for one in failed:
+        parts += _some(f"{one.name}, findings: {len(one.findings)}", one.findings)
+    ending = (
+        f"{len(failed)} of {len(checked)} checks failed" if failed else f"all {len(checked)} checks passed"
+    )
+    return Group(*parts, Text(ending, style="bold red" if failed else "bold green"))
 
 
 _SHOWN = 8
+_PSEUDONYM = re.compile(r"[0-9a-f]{16}")
 
 
-def _some(what: str, listed: Sequence[str]) -> list[Text]:
-    """Return the first few of a list, one a line, under what they are."""
-    if not listed:
-        return []
-    lines = [Text(f"{what}: {len(listed)}")] + [Text(f"  {one}") for one in listed[:_SHOWN]]
+def _table(title: str | None = None) -> Table:
+    """Return a table without vertical lines, so that nine columns fit into a terminal of 80."""
+    return Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False,
+        padding=(0, 1, 0, 0), pad_edge=False,
+    )  # fmt: skip
+
+
+def _some(heading: str, listed: Sequence[str]) -> list[Text]:
+    """Return the first few of a list, one a line, under its heading."""
+    lines = [Text(heading)] + [Text(f"  {one}") for one in listed[:_SHOWN]]
     return lines + ([Text(f"  … and {len(listed) - _SHOWN} more")] if len(listed) > _SHOWN else [])
 
 
@@ -189,9 +246,10 @@ def _lines(manifest: dict[str, Any]) -> list[Text]:
         )
     if counts["masked"]:
         lines.append("masked: " + ", ".join(f"{n} {kind}" for kind, n in counts["masked"].items()))
-    others = {name: splits for name, splits in manifest["configs"].items() if name != "default"}
-    for name, splits in others.items():
-        lines.append(f"{name}: " + ", ".join(f"{split} {entry['rows']}" for split, entry in splits.items()))
+    for name in (name for name in schema.CONFIGS if name != "default" and name in manifest["configs"]):
+        splits = manifest["configs"][name]  # in a JSON file they stand in the order of the alphabet
+        rows = ", ".join(f"{split} {splits[split]['rows']}" for split in schema.SPLITS if split in splits)
+        lines.append(f"{name}: {rows}")
     for name, source in manifest["sources"].items():
         lines.extend(
             f"{name}, left out by the selection: {n} ({why})" for why, n in source["left_out"].items()

@@ -61,11 +61,17 @@ def verify(where: str | Path, endpoint: str | None = None) -> list[Checked]:
 
 
 def _listed(findings: Iterator[str]) -> tuple[str, ...]:
+    found: list[str] = []
     try:
-        return tuple(findings)
+        for finding in findings:
+            found.append(finding)  # one by one: those before a stumble count
+    except LrlError as problem:
+        found.append(str(problem))
     except Exception as problem:
         # A release can be wrong in any way; a check that stumbles over it has found something.
-        return (f"cannot be checked: {type(problem).__name__}: {problem}",)
+        said = " ".join(str(problem).split())
+        found.append(f"cannot be checked: {type(problem).__name__}: {said}")
+    return tuple(found)
 
 
 def _rule(check: Callable[..., object]) -> str:
@@ -218,7 +224,12 @@ def _column(release: Release, name: str) -> set[str | None]:
 def _text(release: Release, name: str) -> str:
     if release.folder is None:
         raise LrlError(f"{name}: this release was never written")
-    return (release.folder / name).read_text("utf-8")
+    try:
+        return (release.folder / name).read_text("utf-8")
+    except FileNotFoundError:
+        raise LrlError(f"{name} is not there") from None
+    except UnicodeDecodeError:
+        raise LrlError(f"{name} is not text in UTF-8") from None
 
 
 CHECKS: dict[str, Check] = {

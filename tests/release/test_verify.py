@@ -385,6 +385,27 @@ def test_the_citation(folder: Path) -> None:
     )
 
 
+def test_a_file_that_is_not_there_is_a_finding_in_words(folder: Path) -> None:
+    (folder / "README.md").unlink()
+    (folder / citation.NAME).write_bytes(b"\xff\xfe")
+    assert found(folder) == {
+        "files": (
+            "README.md: in the manifest, not there",
+            "CITATION.cff: changed since the build (SHA-256 differs from the manifest)",
+        ),
+        "card": ("README.md is not there",),
+        "citation": ("CITATION.cff is not text in UTF-8",),
+    }
+
+
+def test_what_was_found_before_a_check_stumbled_is_told(folder: Path) -> None:
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("configs:\n", "configs:\n- 7\n", 1))
+    manifest.write(folder, {name: value for name, value in told(folder).items() if name != "files"})
+    *rest, last = found(folder)["card"]
+    assert rest and "cannot be checked" in last and "\n" not in last
+
+
 def test_a_published_release_is_verified_at_its_tag(untouched: Path, tmp_path: Path) -> None:
     with running_hub(tmp_path) as hub:
         local_hub.put(tmp_path / "hub", "test/mini", untouched, tag="v1.0.0")
@@ -403,6 +424,7 @@ def test_the_command_prints_a_table_and_fails_with_findings(folder: Path, tmp_pa
     assert all(name in said for name in ("files", *CHECKS)) and "failed" not in said
     edit(folder, "default", column("helpfulness", 0.9371))
     said = lrl("verify", folder, cwd=tmp_path, code=1)
-    assert "1 failed" in said and "helpfulness is 0.9371, its votes give 1.0" in said
+    assert "findings: 1" in said and "helpfulness is 0.9371, its votes give 1.0" in said
+    assert said.splitlines()[-1].endswith("checks failed")
     assert "no release folder" in lrl("verify", tmp_path, cwd=tmp_path, code=2)
     assert "no such folder" in lrl("verify", "nowhere", cwd=tmp_path, code=2)
