@@ -21,7 +21,7 @@ LEVELS = (
     ("filters", "sources"),
     ("languages",),
     ("local_hub",),
-    ("pseudonyms", "card_validator"),
+    ("pseudonyms", "card_validator", "revisions"),
     ("schema", "endpoints", "private"),
     ("errors",),
 )

@@ -49,32 +49,6 @@ def check_commit(rows: Dataset, name: str, commit: str) -> None:
         )
 
 
-def resolve(name: str, revision: str, kind: str) -> str:
-    """Resolve a revision of a Hub `dataset` or `model` to its commit.
-
-    Raises
-    ------
-    LrlError
-        The Hub cannot be reached or does not know the repository or the revision.
-    """
-    import httpx2
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
-
-    where = f"{kind} {name}@{revision} at {endpoint()}"
-    try:
-        info = HfApi().repo_info(name, revision=revision, repo_type=kind)
-    except RevisionNotFoundError as error:
-        raise LrlError(f"{where}: there is no such revision") from error
-    except RepositoryNotFoundError as error:
-        raise LrlError(f"{where}: there is no such {kind}, or it is private") from error
-    except (OSError, ValueError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise LrlError(f"{where}: the Hub does not answer: {without_credentials(str(error))}") from error
-    if not info.sha:
-        raise LrlError(f"{where}: the Hub names no commit")
-    return str(info.sha)
-
-
 def is_sample(name: str, commit: str) -> bool | None:
     """Say whether a dataset's card calls its rows a SAMPLE; None where the card cannot be read.
 

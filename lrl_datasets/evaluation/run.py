@@ -19,10 +19,11 @@ from typing import Any
 
 from lrl_datasets.endpoints import without_credentials
 from lrl_datasets.errors import LrlError
-from lrl_datasets.evaluation.origin import check_commit, endpoint, is_offline, is_sample, origin, resolve
+from lrl_datasets.evaluation.origin import check_commit, endpoint, is_offline, is_sample, origin
 from lrl_datasets.evaluation.results import Results, make_folder
 from lrl_datasets.evaluation.scores import Source, scored_split, to_scores
 from lrl_datasets.evaluation.tasks import read_suites, refuse_shadowed, tasks_dir
+from lrl_datasets.revisions import resolve
 
 
 def evaluate(

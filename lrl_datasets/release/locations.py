@@ -1,7 +1,8 @@
 """Where a release lies, and reading it: a folder, or `namespace/name@v1.0.0` on the Hub at `HF_ENDPOINT`.
 
 Takes what a user types, gives a local folder (`locate`) or the tables and the manifest in it (`read`). A release
-on the Hub comes through the real client into its usual cache, whole and at that revision; nothing in it is run.
+on the Hub comes through the real client into its usual cache, whole and at the commit that the Hub names for the
+tag now; nothing in it is run.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lrl_datasets.endpoints import without_credentials
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release import manifest
+from lrl_datasets.revisions import resolve
 
 SPLIT_MAP = "split_map.parquet"
 HUBS_OWN = frozenset({".gitattributes"})
@@ -109,20 +112,18 @@ def locate(where: str | Path, endpoint: str | None = None) -> Path:
         )
     from httpx2 import HTTPError
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     repo, revision = found.groups()
+    commit = (
+        revision if re.fullmatch(r"[0-9a-f]{40}", revision) else resolve(repo, revision, "dataset", endpoint)
+    )
     try:
-        return Path(snapshot_download(repo, repo_type="dataset", revision=revision, endpoint=endpoint))
-    except RevisionNotFoundError:
-        raise LrlError(f"{where}: the dataset has no revision {revision}") from None
-    except RepositoryNotFoundError:
-        raise LrlError(f"{where}: no such dataset on the Hub, or no access") from None
+        return Path(snapshot_download(repo, repo_type="dataset", revision=commit, endpoint=endpoint))
     except (OSError, ValueError, HTTPError) as error:
         # Without an answer from the Hub the client looks into its cache and says that nothing is there.
         cause = error.__cause__ or error
         said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        raise LrlError(f"{where}: cannot be fetched from the Hub: {said}") from None
+        raise LrlError(f"{where}: cannot be fetched from the Hub: {without_credentials(said)}") from None
 
 
 def _table(path: Path) -> pa.Table:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lrl_datasets.errors import LrlError
-from lrl_datasets.evaluation.origin import check_commit, resolve
+from lrl_datasets.evaluation.origin import check_commit
 from lrl_datasets.evaluation.tasks import refuse_shadowed
+from lrl_datasets.revisions import resolve
 from lrl_datasets.training.recipe import DatasetChoice
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lrl_datasets.errors import LrlError
-from lrl_datasets.evaluation.origin import resolve
+from lrl_datasets.revisions import resolve
 from lrl_datasets.training.data import Data
 from lrl_datasets.training.recipe import Recipe
 from lrl_datasets.training.tokens import train_tokenizer
