@@ -29,6 +29,7 @@ from lrl_datasets.release import previous as earlier
 from lrl_datasets.release.changelog import changelog
 from lrl_datasets.release.configs import Configs, divide
 from lrl_datasets.release.locations import Release
+from lrl_datasets.release.renamed import beside as beside_release
 from lrl_datasets.release.splits import Splits, assign, first_marks, with_groups
 from lrl_datasets.sources import quarantine
 from lrl_datasets.sources.base import Source, SourceTables
@@ -168,7 +169,8 @@ def build(
     names = _checked_names(rows, read, before, key, old_key)
     if before and names:
         before = before.renamed(names)
-    asked = withdrawal.load(withdrawal.found_in([*map(_campaign_folder, chosen), beside]), names)
+    withdrawn = {source.name: _withdrawn_file(source, path, beside) for source, path in chosen}
+    asked = withdrawal.load([*withdrawn.values(), _in(beside)], names)
     progress("identity")
     rows = Identity(key)(rows)
     for step_name in ("length", "language_id"):
@@ -190,7 +192,7 @@ def build(
     else:
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
     rows = with_groups(rows)
-    left = withdrawal.leave(rows, judged, asked, before)
+    left = withdrawal.leave(rows, judged, asked, before, withdrawn)
     if rekey is not None and left.unknown:
         raise LrlError(
             f"--rekey: withdrawn, and not read: {', '.join(left.unknown)}; under the new key nobody could recognise "
@@ -214,7 +216,7 @@ def build(
         "tools": manifest.tools(),
         "pseudonym_key": pseudonyms.fingerprint(key) if key else before and before.fingerprint,
         "previous": before and before.described(carried=split_map.num_rows - rows.num_rows),
-        "withdrawn": withdrawal.hashed(left.asked),
+        "withdrawn": left.hashes,
         "suite_index": _suite(index, suite_index),
         "sources": {source: _inputs(tables) for source, tables in read.items()},
         "counts": counts.of_records(rows, left.records),
@@ -234,7 +236,7 @@ def build(
         diff=changes,
         to_withdraw=left.to_record,
         unknown_withdrawn=left.unknown,
-        renamed=_write_renamed(out / f"{builder.repository}.renamed.json", names),
+        renamed=_write_renamed(beside_release(place), names),
     )
 
 
@@ -295,12 +297,16 @@ def _workers(read: Mapping[str, SourceTables]) -> frozenset[str]:
     return frozenset(worker for column in columns for worker in column.to_pylist() if worker)
 
 
-def _campaign_folder(chosen: tuple[Source, Path | None]) -> Path | None:
-    source, path = chosen
+def _withdrawn_file(source: Source, path: Path | None, beside: Path | None) -> Path | None:
+    """Where a source's withdrawn stand: in the campaign folder, or beside the builder."""
     if not isinstance(source, Campaign):
-        return None
+        return _in(beside)
     folder = path or source.path
-    return folder.parent if folder and folder.is_file() else folder
+    return _in(folder.parent if folder and folder.is_file() else folder)
+
+
+def _in(folder: Path | None) -> Path | None:
+    return folder / withdrawal.FILE if folder else None
 
 
 # ---- names and votes ------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 Takes two `locations.Release`s (from folders, from the Hub, or from a build before it is written), gives a `Diff`.
 Rows are matched by `id`, in every config. A row's content is its text; everything else is metadata, and a change
-of `source_revision` alone is only counted, since a source that moves on changes it in every row. Rows keep their
-split for ever, so one that moved is always an error.
+of `source_revision` or `batch` (the export) alone is only counted, since a source that moves on changes it in every
+row. Rows keep their split for ever, so one that moved is always an error, and who was withdrawn never comes back.
 
 Versions are semantic (semver.org) over what a user loads: a schema break is major, rows added, removed or changed
 in text are minor, metadata alone is a patch.
@@ -23,14 +23,15 @@ import pyarrow.compute as pc
 from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release.locations import Release
-from lrl_datasets.release.renamed import rename
+from lrl_datasets.release.renamed import keys_differ, rename
 from lrl_datasets.release.withdrawal import recognised
 
 Bump = Literal["major", "minor", "patch"]
 
 CONTENT = frozenset({"messages", "content_hash", "chosen", "rejected"})
 """The columns whose change is a change of text."""
-_REVISION = "source_revision"
+_REVISION = frozenset({"source_revision", "batch"})
+"""The columns that say from which state of its source a row was read."""
 _NOT_COMPARED = frozenset({"version", "files", "configs", "previous", "changelog", "withdrawn"})
 """Keys of the manifest that differ between any two versions, or are compared as rows."""
 
@@ -81,15 +82,20 @@ class Diff:
     """Source → language → what changed in `default`."""
     withdrawn: list[str]
     """Ids and pseudonyms that this version is the first to leave out on request."""
+    returned: list[str]
+    """Ids and pseudonyms that the older release left out on request and this one has again: an error."""
     consequences: dict[str, str]
     """Id → what happened to a row because of a withdrawal: a relative or a vote of it went."""
     facts: list[str]
     """Keys of the manifest that differ besides: tools, inputs, settings."""
+    untranslated: bool = False
+    """The pseudonym key is another and nobody gave the translation: the same record has two names."""
 
     @property
     def errors(self) -> list[str]:
         """What may never happen between two releases, a sentence each."""
         found = [f"row {name} moved from {old} to {new}" for name, (old, new) in sorted(self.moved.items())]
+        found += [f"{_kind(name)} {name} was withdrawn and is back" for name in self.returned]
         if self.before["repository"] != self.after["repository"]:
             found.insert(0, f"two datasets: {self.before['repository']} and {self.after['repository']}")
         return found
@@ -115,6 +121,7 @@ def compare(before: Release, after: Release, renamed: Mapping[str, str] | None =
         Old → new id and pseudonym where the pseudonym key changed (`--rekey`): the older release is read as if
         it had been made with the new key.
     """
+    untranslated = not renamed and keys_differ(before, after)
     if renamed:
         before = rename(before, renamed)
     withdrawn = recognised(after.manifest, _names(before))
@@ -135,12 +142,14 @@ def compare(before: Release, after: Release, renamed: Mapping[str, str] | None =
         moved=moved,
         counts=counts,
         withdrawn=sorted(withdrawn),
+        returned=sorted(_returned(before, after, renamed or {})),
         consequences=_consequences(before, configs, withdrawn),
         facts=sorted(
             name
             for name in (before.manifest.keys() | after.manifest.keys()) - _NOT_COMPARED
             if before.manifest.get(name) != after.manifest.get(name)
         ),
+        untranslated=untranslated,
     )
 
 
@@ -231,10 +240,10 @@ def _changes(old: pa.Table, new: pa.Table, withdrawn: set[str]) -> Changes:
     for identity, names in fields.items():
         if not CONTENT.isdisjoint(names):
             found.content.append(identity)
-        elif names == [_REVISION]:
-            found.revision_only += 1
+        elif told := [name for name in names if name not in _REVISION]:
+            found.metadata[identity] = told
         else:
-            found.metadata[identity] = [name for name in names if name != _REVISION]
+            found.revision_only += 1
     for listed in (found.added, found.removed, found.withdrawn, found.content):
         listed.sort()
     found.metadata = dict(sorted(found.metadata.items()))
@@ -296,6 +305,18 @@ def _names(release: Release) -> set[str]:
     columns = (("default", "annotator"), ("rejected", "annotator"), ("annotations", "worker"))
     tables += [(table, column) for config, column in columns if (table := release.rows(config)) is not None]
     return {name for table, column in tables for name in table[column].to_pylist() if name is not None}
+
+
+def _returned(before: Release, after: Release, renamed: Mapping[str, str]) -> set[str]:
+    """Return the names in `after` that `before`'s manifest, made with its own key, says were withdrawn."""
+    old = {name: name for name in _names(after)}
+    old |= {new: was for was, new in renamed.items() if new in old}
+    known = recognised(before.manifest, {*old, *old.values()})
+    return {name for name, was in old.items() if not known.isdisjoint((name, was))}
+
+
+def _kind(name: str) -> str:
+    return "row" if len(name) == 24 else "annotator"  # as `withdrawn.txt` has them
 
 
 def _consequences(before: Release, configs: Mapping[str, Changes], withdrawn: set[str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrl_datasets.errors import LrlError
-from lrl_datasets.release import locations, manifest
+from lrl_datasets.release import locations, manifest, renamed
 from lrl_datasets.release.diff import compare, minimum_version
 
 if TYPE_CHECKING:
@@ -56,11 +56,14 @@ class Comparison:
         The client, with the Hub's endpoint.
     folder
         A release folder that was checked against its manifest.
+    names
+        File with the old and new names of a build with `--rekey`; default: the file that it left beside the folder.
     """
 
-    def __init__(self, api: HfApi, folder: Path) -> None:
+    def __init__(self, api: HfApi, folder: Path, names: Path | None = None) -> None:
         self.api = api
         self.folder = folder
+        self.names = names
         self.content: dict[str, Any] = json.loads((folder / manifest.NAME).read_text("utf-8"))
         self.repo: str = self.content["repository"]
         self.version: str = self.content["version"]
@@ -82,7 +85,8 @@ class Comparison:
         ------
         LrlError
             The release cannot go there: its tag holds other files, a later version is published, main holds a
-            release that was committed and never tagged, or the changes call for a higher version.
+            release that was committed and never tagged, the latest release is not the one that it was built on,
+            or the changes call for a higher version.
         """
         refs = self._refs(create_pr)
         if refs is None:
@@ -117,7 +121,7 @@ class Comparison:
                 "publishing it now, or broke off and can run it again; --replace-unfinished commits over it"
             )
         if latest is not None:
-            self._refuse_too_small(latest, tags[latest])
+            self._refuse_what_does_not_follow(latest, tags[latest])
         sizes = {path: [_size(tree, path), self.files.get(path, {}).get("size")] for path in sorted(wrong)}
         return self._plan(head, sizes, before)
 
@@ -185,11 +189,26 @@ class Comparison:
         ours = isinstance(found, dict) and {"repository", "version", "files", "configs"} <= found.keys()
         return found if ours and _number(f"v{found['version']}") != NO_VERSION else None
 
-    def _refuse_too_small(self, latest: str, commit: str) -> None:
-        """Refuse a version below the one that the changes since the latest release call for."""
+    def _refuse_what_does_not_follow(self, latest: str, commit: str) -> None:
+        """Refuse a release that was not built on the latest one, or whose version is below what the changes call for.
+
+        Only a build on the latest release keeps its splits, its withdrawn out and its changelog.
+        """
         # By commit: a cached tag may be the same tag on another Hub, the one of the rehearsal.
-        before = locations.read(f"{self.repo}@{commit}", self.api.endpoint)
-        diff = compare(before, locations.read(self.folder))
+        before, after = (
+            locations.read(f"{self.repo}@{commit}", self.api.endpoint),
+            locations.read(self.folder),
+        )
+        previous = self.content.get("previous") or {}
+        assert before.folder is not None  # noqa: S101 — for the type checker
+        if previous.get("manifest_sha256") != manifest.file_entry(before.folder / manifest.NAME)["sha256"]:
+            built_on = previous.get("version")
+            how = f"on another release, {built_on}" if built_on else "without a previous release"
+            raise LrlError(
+                f"{self.repo}: {latest} is published, and {self.tag} was built {how}; "
+                f"build it with --previous {self.repo}@{latest}"
+            )
+        diff = compare(before, after, self._names(before, after))
         if diff.errors:
             raise LrlError(f"{self.repo}: {self.tag} cannot follow {latest}: {'; '.join(diff.errors[:5])}")
         smallest = minimum_version(latest[1:], diff)
@@ -197,6 +216,19 @@ class Comparison:
             raise LrlError(
                 f"{self.repo}: what changed since {latest} calls for version {smallest} at least, not {self.version}"
             )
+
+    def _names(self, before: locations.Release, after: locations.Release) -> dict[str, str] | None:
+        """Return old → new names where the pseudonym key changed."""
+        if not renamed.keys_differ(before, after):
+            return None
+        path = self.names or renamed.beside(self.folder)
+        if not path.is_file():
+            raise LrlError(
+                f"{path}: not there. This release has another pseudonym key than the one before, and the file of old "
+                "and new names, which the build with --rekey left beside it, is needed to compare the two "
+                "(--renamed FILE)"
+            )
+        return renamed.read_names(path)
 
     def _plan(
         self,

@@ -40,6 +40,7 @@ def publish(
     private: bool = False,
     create_pr: bool = False,
     replace_unfinished: bool = False,
+    renamed: Path | None = None,
 ) -> Published:
     """Publish a release folder; does nothing where it is published already.
 
@@ -69,16 +70,20 @@ def publish(
         Opens a pull request instead of committing to main; it is tagged once it is merged, by publishing again.
     replace_unfinished
         Commits over a release of other content that was committed and never tagged.
+    renamed
+        After `--rekey`: the file of old and new names; default: the one that the build left beside the folder.
 
     Raises
     ------
     LrlError
         The folder is not what its manifest says; a sample release or one that was not checked for suite leaks
-        would leave this computer; the tag holds other files or a later version is published; somebody else
-        published meanwhile, or is about to; the Hub refuses or cannot be reached.
+        would leave this computer; the tag holds other files or a later version is published; it was not built
+        on the latest release; somebody else published meanwhile, or is about to; the Hub refuses or cannot be
+        reached.
     """
     checked, endpoint, environment = _checked(folder, endpoint, repo, version, token)
-    request = Request(str(checked), endpoint, private, create_pr, replace_unfinished)
+    names = str(renamed.absolute()) if renamed else None
+    request = Request(str(checked), endpoint, private, create_pr, replace_unfinished, names)
     return Published(**_in_child(request, environment))
 
 
@@ -92,10 +97,12 @@ def preview(
     private: bool = False,
     create_pr: bool = False,
     replace_unfinished: bool = False,
+    renamed: Path | None = None,
 ) -> Plan:
     """Say what `publish` would do, with the same checks and refusals, and do nothing."""
     checked, endpoint, environment = _checked(folder, endpoint, repo, version, token)
-    request = Request(str(checked), endpoint, private, create_pr, replace_unfinished, dry_run=True)
+    names = str(renamed.absolute()) if renamed else None
+    request = Request(str(checked), endpoint, private, create_pr, replace_unfinished, names, dry_run=True)
     return Plan(**_in_child(request, environment))
 
 

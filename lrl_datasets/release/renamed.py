@@ -69,6 +69,17 @@ def rename(release: Release, renamed: Mapping[str, str]) -> Release:
     return Release(release.manifest, configs, of(release.split_map), release.folder)
 
 
+def keys_differ(before: Release, after: Release) -> bool:
+    """Say whether the records of two releases with private ids got their names from two keys."""
+    keys = {release.manifest.get("pseudonym_key") for release in (before, after)} - {None}
+    return len(keys) > 1
+
+
+def beside(folder: Path) -> Path:
+    """Return where a build with `--rekey` leaves the translation: beside the release, never in it."""
+    return folder.with_name(f"{folder.name}.renamed.json")
+
+
 def read_names(path: Path) -> dict[str, str]:
     """Read the local file of a build with `--rekey`: old → new name.
 

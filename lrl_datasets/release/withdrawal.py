@@ -5,8 +5,9 @@
 an annotator with all answers and all votes. A name that nothing read has is no error: a record that was deleted
 from its export as well should stay named, since it may come back with the next one.
 
-A release names nobody who left. Its manifest holds hashes of the names (`hashed`), by which who has an older version
-can tell a withdrawn row from one that is only gone.
+A release names nobody who left. Its manifest holds hashes of the names (`hashed`), of its own withdrawn and of those
+of all releases before, by which who has an older version can tell a withdrawn row from one that is only gone. By
+them the next build knows who left too: where a line of `withdrawn.txt` got lost, it is written again.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Asked:
     """Name → the (first) file that names it."""
     translated: Mapping[str, str] = field(default_factory=dict)
     """Name → its kind, where the file has the name under the old key."""
+    lost: Mapping[str, str] = field(default_factory=dict)
+    """Name → its kind, where an earlier release knows it and no file has it."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,22 @@ class Left:
     judgements: int
     asked: Asked
     """What was asked, with the near-copies: names that may stand nowhere in the release."""
+    hashes: dict[str, list[str]]
+    """What the manifest says of who left, in this version and before."""
     to_record: dict[Path, list[str]]
-    """File → lines that it should have too, so that nothing comes back: near-copies, and names of a new key."""
+    """File → lines that it should have too, so that nothing comes back: near-copies, names of a new key, and who
+    left an earlier version and is named no more."""
     unknown: list[str]
     """Lines that name nothing that was read."""
 
 
-def leave(rows: pa.Table, judged: pa.Table, asked: Asked, previous: Previous | None) -> Left:
+def leave(
+    rows: pa.Table,
+    judged: pa.Table,
+    asked: Asked,
+    previous: Previous | None,
+    files: Mapping[str, Path | None],
+) -> Left:
     """Take the withdrawn rows, their near-copies, and all votes of and on them out.
 
     Parameters
@@ -70,22 +82,28 @@ def leave(rows: pa.Table, judged: pa.Table, asked: Asked, previous: Previous | N
         Every record read, with `id`, `annotator`, `content_hash`, `source`, `cluster` and `group`. The sets that a
         withdrawn row had joined stay joined; they are only named by the smallest id that remains.
     judged
-        Every judgement, with `answer_id` and `worker` (a pseudonym).
+        Every judgement, with `source`, `answer_id` and `worker` (a pseudonym).
     asked
         What `withdrawn.txt` names.
     previous
-        It remembers the near-copies and the author of a record that is not read any more.
+        It remembers who left before, and the near-copies and the author of a record that is not read any more.
+    files
+        Source → the `withdrawn.txt` that names its rows and people; it need not be there. None: there is no place
+        for one.
     """
+    asked = _remembered(rows, judged, asked, previous, files) if previous else asked
     columns = ["id", "annotator", "content_hash", "source", "cluster"]
     now = {row["id"]: row for row in rows.select(columns).to_pylist()}
-    before = {row["id"]: row for row in previous.records} if previous and asked.named_in else {}
+    before = (
+        {row["id"]: row for row in previous.records} if previous and (asked.rows or asked.annotators) else {}
+    )
 
     # Who leaves, and the file that says so: the named, their near-copies as the previous release had them (where
     # their text is still the same), and the near-copies of all these now.
-    why = {name: asked.named_in[name] for name in asked.rows}
+    why = {name: asked.named_in.get(name) for name in asked.rows}
     for name, row in (before | now).items():
         if row["annotator"] in asked.annotators:
-            why.setdefault(name, asked.named_in[row["annotator"]])
+            why.setdefault(name, asked.named_in.get(row["annotator"]))
     named = frozenset(why)
     files = {before[name]["cluster"]: why[name] for name in sorted(why) if name in before}
     for name, row in before.items():
@@ -108,12 +126,14 @@ def leave(rows: pa.Table, judged: pa.Table, asked: Asked, previous: Previous | N
         pc.is_in(judged["worker"], pa.array(sorted(asked.annotators), pa.string())),
     )
     people = set(rows["annotator"].to_pylist()) | set(judged["worker"].to_pylist())
+    left = replace(asked, rows=frozenset(why))
     return Left(
         rows=kept,
         judged=judged.filter(pc.invert(leaving)),
         records=Counter(now[name]["source"] for name in why if name in now),
         judgements=pc.sum(leaving).as_py() or 0,
-        asked=replace(asked, rows=frozenset(why)),
+        asked=left,
+        hashes=_with_earlier(hashed(left), previous),
         to_record=_to_record(why, named, asked),
         unknown=[
             *(f"row {name}" for name in sorted(asked.rows - now.keys())),
@@ -122,13 +142,13 @@ def leave(rows: pa.Table, judged: pa.Table, asked: Asked, previous: Previous | N
     )
 
 
-def load(files: Iterable[Path], names: Mapping[str, str]) -> Asked:
+def load(files: Iterable[Path | None], names: Mapping[str, str]) -> Asked:
     """Read what the files name.
 
     Parameters
     ----------
     files
-        Every `withdrawn.txt` there is (`found_in`).
+        Where a `withdrawn.txt` may lie.
     names
         Old → new name where the pseudonym key changed (`previous.translation`).
 
@@ -140,7 +160,7 @@ def load(files: Iterable[Path], names: Mapping[str, str]) -> Asked:
     asked: dict[str, set[str]] = {"row": set(), "annotator": set()}
     named_in: dict[str, Path] = {}
     translated: dict[str, str] = {}
-    for file in files:
+    for file in dict.fromkeys(file for file in files if file is not None and file.exists()):
         for kind, name in read(file):
             new = names.get(name, name)
             asked[kind].add(new)
@@ -148,12 +168,6 @@ def load(files: Iterable[Path], names: Mapping[str, str]) -> Asked:
             if new != name:
                 translated[new] = kind
     return Asked(frozenset(asked["row"]), frozenset(asked["annotator"]), named_in, translated)
-
-
-def found_in(folders: Iterable[Path | None]) -> list[Path]:
-    """Return the `withdrawn.txt` of each folder that has one, each once."""
-    files = [folder / FILE for folder in folders if folder is not None]
-    return list(dict.fromkeys(file for file in files if file.is_file()))
 
 
 def hashed(asked: Asked) -> dict[str, list[str]]:
@@ -255,10 +269,45 @@ def _by_smallest(ids: list[str], sets: list[str]) -> list[str]:
     return [smallest[one] for one in sets]
 
 
-def _to_record(why: Mapping[str, Path], named: Collection[str], asked: Asked) -> dict[Path, list[str]]:
+def _remembered(
+    rows: pa.Table, judged: pa.Table, asked: Asked, previous: Previous, files: Mapping[str, Path | None]
+) -> Asked:
+    """Add who is read again, left an earlier version, and stands in no `withdrawn.txt` any more."""
+    at = {
+        ("row", name): files.get(source)
+        for name, source in zip(rows["id"].to_pylist(), rows["source"].to_pylist(), strict=True)
+    }
+    people = ((rows, "annotator"), (judged, "worker"))
+    for table, column in people:
+        named = zip(table[column].to_pylist(), table["source"].to_pylist(), strict=True)
+        at |= {("annotator", name): files.get(source) for name, source in named if name is not None}
+    # The previous release knows them by the names that its own key gave them.
+    known = recognised(previous.release.manifest, {previous.drawn_as(name) for _, name in at})
+    lost = {
+        name: kind
+        for kind, name in at
+        if previous.drawn_as(name) in known and name not in asked.rows | asked.annotators
+    }
+    return replace(
+        asked,
+        rows=asked.rows | {name for name, kind in lost.items() if kind == "row"},
+        annotators=asked.annotators | {name for name, kind in lost.items() if kind == "annotator"},
+        named_in={**asked.named_in, **{n: file for n, kind in lost.items() if (file := at[kind, n])}},
+        lost=lost,
+    )
+
+
+def _with_earlier(hashes: dict[str, list[str]], previous: Previous | None) -> dict[str, list[str]]:
+    earlier = (previous.release.manifest.get("withdrawn") or {}) if previous else {}
+    return {kind: sorted({*found, *earlier.get(kind, ())}) for kind, found in hashes.items()}
+
+
+def _to_record(why: Mapping[str, Path | None], named: Collection[str], asked: Asked) -> dict[Path, list[str]]:
+    notes = [(name, f"row {name}  # a near-copy") for name in why.keys() - named]
+    notes += [(name, f"{kind} {name}  # under the new key") for name, kind in asked.translated.items()]
+    notes += [(name, f"{kind} {name}  # left an earlier version") for name, kind in asked.lost.items()]
     lines: dict[Path, list[str]] = {}
-    for name in sorted(why.keys() - named):
-        lines.setdefault(why[name], []).append(f"row {name}  # a near-copy")
-    for name, kind in sorted(asked.translated.items()):
-        lines.setdefault(asked.named_in[name], []).append(f"{kind} {name}  # under the new key")
+    for name, line in sorted(notes):
+        if file := why.get(name) or asked.named_in.get(name):
+            lines.setdefault(file, []).append(line)
     return lines

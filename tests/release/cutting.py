@@ -103,7 +103,8 @@ def publish(folder: Path, hub: local_hub.Server) -> Published:
 
 def cut(scratch: Path) -> dict[str, Any]:
     """Cut at every request of two versions; returns what was tried and what came of it."""
-    folders = {"1.0.0": release(scratch / "1.0.0"), "1.1.0": release(scratch / "1.1.0", "1.1.0", rows=4)}
+    first = release(scratch / "1.0.0")
+    folders = {"1.0.0": first, "1.1.0": release(scratch / "1.1.0", "1.1.0", rows=4, previous=first)}
     base, before, report = None, [], {}
     for version, folder in folders.items():
         with watched(base, scratch / "hub", folders) as there:

@@ -15,9 +15,18 @@ REPO = "lrl-align/test-instruct"
 
 
 def release(
-    folder: Path, version: str = "1.0.0", rows: int = 3, *, extra: bool = True, **content: object
+    folder: Path,
+    version: str = "1.0.0",
+    rows: int = 3,
+    *,
+    extra: bool = True,
+    previous: Path | None = None,
+    **content: object,
 ) -> Path:
-    """Write a release of `rows` training rows, with its card, split map and manifest; `extra`: `rejected` too."""
+    """Write a release of `rows` training rows, with its card, split map and manifest; `extra`: `rejected` too.
+
+    `previous` is the folder of the release that it continues.
+    """
     sft = {"train": [_row(f"row {i}") for i in range(rows)], "test": [_row("held out 1"), _row("held out 2")]}
     votes = [{"answer_id": "row 0", "worker": f"w{i}", "label": "yes", "counted": True} for i in range(2)]
     configs: dict[str, dict[str, list[dict[str, Any]]]] = {"default": sft, "annotations": {"train": votes}}
@@ -43,10 +52,19 @@ def release(
     (folder / "notes.txt").write_text("a regular file")
     told = {
         "repository": REPO, "version": version, "sample": True, "suite_index": None, "sources": {},
-        "configs": described,
+        "configs": described, "previous": previous and continued(previous),
     }  # fmt: skip
     manifest.write(folder, told | content)
     return folder
+
+
+def continued(previous: Path) -> dict[str, Any]:
+    """What a manifest says of the release before."""
+    path = previous / manifest.NAME
+    return {
+        "version": manifest.read(previous)["version"],
+        "manifest_sha256": manifest.file_entry(path)["sha256"],
+    }
 
 
 def _row(name: str) -> dict[str, Any]:

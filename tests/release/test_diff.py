@@ -111,7 +111,7 @@ def test_an_export_in_another_order_is_metadata(tmp_path: Path, release: Release
     assert found.configs["default"].metadata == {}
     judgements = found.configs["annotations"]
     assert (judgements.added, judgements.removed, judgements.content) == ([], [], [])
-    assert set(map(tuple, judgements.metadata.values())) == {("batch",)}
+    assert (judgements.metadata, judgements.revision_only) == ({}, 30)
     assert (required_bump(found), minimum_version("1.0.9", found)) == ("patch", "1.0.10")
 
 
@@ -231,17 +231,39 @@ def test_a_release_on_the_hub_is_read_at_its_tag(tmp_path: Path, release: Releas
             f"here, there = locations.read({str(release.folder)!r}), locations.read('test/mini@v1.0.0')\n"
             "print(there.folder != here.folder, diff.required_bump(diff.compare(here, there)))\n"
             "from lrl_datasets.errors import LrlError\n"
-            "for name in ('test/mini@v9.9.9', 'test/nothing@v1.0.0', 'test/mini'):\n"
+            "for name in ('test/mini@v9.9.9', 'test/mini@1.0.0', 'test/nothing@v1.0.0', 'test/mini'):\n"
             "    try: locations.locate(name)\n"
             "    except LrlError as error: print(error)\n",
             hub.url,
             tmp_path,
         )
-    same, no_tag, no_dataset, no_revision = said.splitlines()
+    same, no_tag, no_v, no_dataset, no_revision = said.splitlines()
     assert same == "True None"
-    assert no_tag == "test/mini@v9.9.9: the dataset has no revision v9.9.9"
-    assert "test/nothing@v1.0.0: no such dataset" in no_dataset
+    assert no_tag == f"dataset test/mini@v9.9.9 at {hub.url}: there is no such revision"
+    assert no_v.endswith("there is no such revision; a version's tag begins with v: test/mini@v1.0.0")
+    assert f"test/nothing@v1.0.0 at {hub.url}: there is no such dataset" in no_dataset
     assert "namespace/name@v1.0.0" in no_revision
+
+
+def test_a_tag_is_the_one_of_the_hub_that_is_asked_never_the_caches(tmp_path: Path, release: Release) -> None:
+    """After a rehearsal the cache holds the tag of another Hub: of one that answers no more, and of one that has it."""
+    assert release.folder is not None
+    home, show = tmp_path / "home", "import sys; from lrl_datasets.release import locations\n"
+    show += "print(locations.locate('test/mini@v1.0.0'))"
+    with running_hub(tmp_path) as hub:
+        commit = local_hub.put(tmp_path / "hub", "test/mini", release.folder, tag="v1.0.0")
+        assert commit in run_client(show, hub.url, tmp_path, home=home)
+        url = hub.url
+    with pytest.raises(AssertionError, match=r"test/mini@v1\.0\.0 at .*: the Hub does not answer"):
+        run_client(show, url, tmp_path, home=home)
+    # A commit is the same wherever it lies.
+    assert commit in run_client(show.replace("v1.0.0", commit), url, tmp_path, home=home)
+    (tmp_path / "elsewhere").mkdir()
+    with running_hub(tmp_path / "elsewhere") as other:
+        (release.folder / "README.md").write_text("another card")
+        published = local_hub.put(tmp_path / "elsewhere" / "hub", "test/mini", release.folder, tag="v1.0.0")
+        assert published != commit
+        assert published in run_client(show, other.url, tmp_path, home=home)
 
 
 def test_what_is_no_release_is_named(tmp_path: Path, release: Release) -> None:

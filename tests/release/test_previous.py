@@ -15,11 +15,14 @@ from lrl_datasets import local_hub, pseudonyms, schema
 from lrl_datasets.build import Built, build
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release import diff, locations
+from lrl_datasets.release.publish import publish
+from lrl_datasets.release.renamed import beside
 from lrl_datasets.release.verify import verify
 from lrl_datasets.sources.toloka import record_id
 from tests.hub import run_client, running_hub
 from tests.sources.exports import ANSWER_TOML, JUDGEMENT_TOML, Row, campaign
 from tests.test_build import BUILDER, all_yes, answers, judged, table
+from tests.test_cli import lrl
 
 KEY = "a key for the tests only"
 NEW_TEXT = "Bandari ya Mombasa hupokea meli kubwa za mizigo kutoka nchi nyingi kila siku ya wiki."
@@ -314,6 +317,32 @@ def test_after_a_rekey_all_is_as_if_the_key_had_stayed(
     assert third.manifest["version"] == "1.1.1"
 
 
+def test_a_release_under_another_key_is_published_with_its_file_of_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    rows = answers()
+    first = release(tmp_path / "1", rows)
+    (tmp_path / "old.key").write_text(KEY)
+    (tmp_path / "old.key").chmod(0o600)
+    monkeypatch.setenv(pseudonyms.VARIABLE, "another key, for the tests too")
+    every = [*rows, new("fresh", rows[0], NEW_TEXT)]
+    moved = release(tmp_path / "2", every, previous=first.folder, rekey=tmp_path / "old.key")
+    assert moved.renamed == beside(moved.folder)
+    kept = moved.renamed.rename(tmp_path / "names.json")
+    with running_hub(tmp_path) as hub:
+        publish(first.folder, hub.url)
+        with pytest.raises(LrlError, match=r"mini\.renamed\.json: not there.*another pseudonym key"):
+            publish(moved.folder, hub.url)
+        # With the names every row is seen to be where it was; without, all would be new.
+        assert publish(moved.folder, hub.url, renamed=kept).tag == "v1.1.0"
+        said = lrl("diff", "test/mini@v1.0.0", moved.folder, "--endpoint", hub.url, cwd=tmp_path)
+        assert "made with two pseudonym keys" in said
+        kept.rename(moved.renamed)
+        said = lrl("diff", "test/mini@v1.0.0", moved.folder, "--endpoint", hub.url, cwd=tmp_path)
+        assert "made with two pseudonym keys" not in said and "default, added: 1" in said
+
+
 def test_a_wrong_or_needless_rekey_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = answers()
     first = release(tmp_path / "1", rows)
@@ -376,5 +405,5 @@ def test_from_the_hub_by_tag_is_the_same_as_from_the_folder(tmp_path: Path) -> N
         said = run_client(code, hub.url, tmp_path, env={pseudonyms.VARIABLE: KEY})
         assert json.loads(said) == from_folder.manifest
         missing = code.replace("v1.0.0", "v9.9.9").replace("build(BUILDER", "BUILDER and build(BUILDER")
-        with pytest.raises(AssertionError, match=r"no revision v9\.9\.9"):
+        with pytest.raises(AssertionError, match=r"v9\.9\.9 at .*: there is no such revision"):
             run_client(missing, hub.url, tmp_path, env={pseudonyms.VARIABLE: KEY})

@@ -11,7 +11,7 @@ from lrl_datasets import pseudonyms, schema
 from lrl_datasets.build import build
 from lrl_datasets.crowd import aggregation
 from lrl_datasets.errors import LrlError
-from lrl_datasets.release import withdrawal
+from lrl_datasets.release import diff, locations, renamed, withdrawal
 from lrl_datasets.release.verify import verify
 from tests.release.test_previous import (
     KEY,
@@ -173,6 +173,69 @@ def test_a_withdrawn_row_still_ties_its_group_and_its_name_is_gone_from_it(tmp_p
     assert_nowhere(built, identity(gone))
 
 
+def test_who_left_stays_away_when_their_line_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = answers()
+    copy = new("copy", rows[0], rows[0]["OUTPUT:answer"])
+    every, votes = [*rows, copy], all_yes([*rows, copy])
+    first = release(tmp_path / "1", every, votes)
+    asked = [f"annotator {person('judge0')}", f"annotator {person('w1')}", f"row {identity(rows[0])}"]
+    second = release(tmp_path / "2", every, votes, withdrawn=asked, previous=first.folder)
+    gone = [identity(rows[0]), identity(rows[1]), identity(copy), person("judge0"), person("w1")]
+
+    # The campaign folder was copied without the file; nobody wrote its lines again, and it was lost once more.
+    third = release(tmp_path / "3", every, votes, previous=second.folder)
+    fourth = release(tmp_path / "4", every, votes, previous=third.folder)
+    for lost in (third, fourth):
+        assert_nowhere(lost, *gone, rows[0]["OUTPUT:answer"], rows[1]["OUTPUT:answer"])
+        assert lost.manifest["withdrawn"] == second.manifest["withdrawn"]
+        assert lost.manifest["counts"] == second.manifest["counts"]
+        ((file, lines),) = lost.to_withdraw.items()
+        assert file == lost.folder.parents[2] / "campaign" / "withdrawn.txt"
+        assert {line.partition("  #")[0] for line in lines} >= {*asked, f"row {identity(copy)}"}
+        assert lost.diff is not None and (lost.diff.errors, lost.diff.withdrawn) == ([], [])
+    withdrawal.add(file, lines)
+    assert release(tmp_path / "again", every, votes, withdrawn=lines, previous=third.folder).to_withdraw == {}
+
+    # Under another key too, where the hashes are of the old names.
+    old_key, other = tmp_path / "old.key", "another key, for the tests too"
+    old_key.write_text(KEY + "\n")
+    old_key.chmod(0o600)
+    monkeypatch.setenv(pseudonyms.VARIABLE, other)
+    moved = release(tmp_path / "5", every, votes, previous=second.folder, rekey=old_key)
+    assert moved.renamed is not None
+    names = renamed.read_names(moved.renamed)
+    assert_nowhere(moved, *gone, *(names[name] for name in gone), rows[0]["OUTPUT:answer"])
+    (lines,) = moved.to_withdraw.values()
+    assert f"row {names[identity(copy)]}" in {line.partition("  #")[0] for line in lines}
+    assert [check for check in verify(moved.folder) if check.findings] == []
+
+
+def test_a_release_with_somebody_who_left_is_an_error_of_the_diff(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = answers()
+    first = release(tmp_path / "1", rows)
+    asked = [f"annotator {person('judge0')}", f"row {identity(rows[0])}"]
+    second = release(tmp_path / "2", rows, withdrawn=asked, previous=first.folder)
+    back = release(tmp_path / "back", rows, version="1.2.0")  # built without a previous release
+    told = {
+        f"row {identity(rows[0])} was withdrawn and is back",
+        f"annotator {person('judge0')} was withdrawn and is back",
+    }
+    assert set(diff.compare(locations.read(second.folder), locations.read(back.folder)).errors) == told
+    assert told <= {
+        line.removeprefix("ERROR: ")
+        for line in lrl("diff", second.folder, back.folder, cwd=tmp_path, code=1).splitlines()
+    }
+    # And where the key is another by then.
+    other = "another key, for the tests too"
+    monkeypatch.setenv(pseudonyms.VARIABLE, other)
+    moved = release(tmp_path / "moved", rows, version="1.2.0")
+    names = {identity(row): identity(row, other) for row in rows}
+    found = diff.compare(locations.read(second.folder), locations.read(moved.folder), names)
+    assert found.returned == [identity(rows[0], other)]
+
+
 def test_a_row_from_the_hub_is_withdrawn_beside_the_builder(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     texts = [row["OUTPUT:answer"] for row in answers()]
@@ -192,6 +255,11 @@ def test_a_row_from_the_hub_is_withdrawn_beside_the_builder(tmp_path: Path) -> N
     second = build(builder, out=tmp_path / "2", beside=tmp_path / "beside", previous=first.folder, **options)
     assert_nowhere(second, gone, texts[3])
     assert second.manifest["counts"]["withdrawn"] == 1 and second.manifest["pseudonym_key"] is None
+    # The line is lost: it is written again where it stood, or, where no place is known, at least kept to.
+    for beside, lines in ((tmp_path / "new", [f"row {gone}  # left an earlier version"]), (None, None)):
+        third = build(builder, out=tmp_path / f"3{beside}", beside=beside, previous=second.folder, **options)
+        assert_nowhere(third, gone, texts[3])
+        assert third.to_withdraw == ({beside / "withdrawn.txt": lines} if beside else {})
 
 
 def test_the_command_writes_the_file_and_the_next_build_keeps_to_it(tmp_path: Path) -> None:
