@@ -254,7 +254,7 @@ def publish(
             folder, endpoint, repo=repo, version=version, private=private, create_pr=create_pr,
             replace_unfinished=replace_unfinished,
         )  # fmt: skip
-        out.print(report.publication(plan))
+        out.print(report.publication(plan, create_pr=create_pr))
         return
     published = publishing.publish(
         folder, endpoint, repo=repo, version=version, private=private, create_pr=create_pr,

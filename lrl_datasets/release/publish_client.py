@@ -86,6 +86,7 @@ class Publication:
         self.release = Comparison(self.api, Path(request.folder))
         self._based_on: str | None = None  # the head this run saw first; a later one is somebody else's
         self._sent = 0  # files in this run's commit, whether its answer came or not
+        self._wrote = False  # something was asked of the Hub that it may have done
 
     def run(self) -> Published:
         """Publish, in as many rounds as it takes and at most `ROUNDS`."""
@@ -97,7 +98,10 @@ class Publication:
                     raise
                 if left == 0:
                     told = _told(self.request.endpoint, problem)
-                    raise LrlError(f"{told}; run it again, it goes on where it stopped") from None
+                    what = (
+                        "run it again, it goes on where it stopped" if self._wrote else "nothing was changed"
+                    )
+                    raise LrlError(f"{told}; {what}") from None
             time.sleep(WAIT)
         raise AssertionError
 
@@ -106,13 +110,14 @@ class Publication:
         plan = self.release.plan(
             create_pr=self.request.create_pr, replace_unfinished=self.request.replace_unfinished
         )
-        if self.request.private and plan.head is not None and not plan.tagged:
+        if self.request.private and plan.head is not None:
             self._refuse_public()
         return plan
 
     def _round(self) -> Published:
         plan, repo = self.plan(), self.release.repo
         if plan.head is None:
+            self._wrote = True
             self.api.create_repo(**self.release.where, private=self.request.private)
             plan = self.plan()
             if plan.head is None:
@@ -126,6 +131,7 @@ class Publication:
             if wrong := self.release.differences(commit):
                 raise LrlError(f"{repo} at {commit} is not what was built ({some(wrong)}); not tagged")
         if not plan.tagged and pull_request is None:
+            self._wrote = True
             self.api.create_tag(**self.release.where, tag=plan.tag, revision=commit)
         page = f"{self.request.endpoint}/datasets/{repo}"
         return Published(
@@ -147,6 +153,7 @@ class Publication:
         files, folder, create_pr = self.release.files, self.release.folder, self.request.create_pr
         additions = [CommitOperationAdd(path, folder / path) for path in plan.files if path in files]
         deletions = [CommitOperationDelete(path, is_folder=False) for path in plan.files if path not in files]
+        self._wrote = True
         for start in range(0, len(additions), BATCH):
             self.api.preupload_lfs_files(
                 **self.release.where, additions=additions[start : start + BATCH], create_pr=create_pr
@@ -173,7 +180,10 @@ class Publication:
 
     def _refuse_public(self) -> None:
         if self.api.dataset_info(self.release.repo, expand=["private"]).private is False:
-            raise LrlError(f"{self.release.repo} is public; --private makes new repositories only")
+            raise LrlError(
+                f"{self.release.repo} is public, and --private makes new repositories only: "
+                "leave it out, or make the repository private on the Hub first"
+            )
 
 
 def main() -> NoReturn:
@@ -217,7 +227,12 @@ def _may_pass(problem: BaseException | None) -> bool:
 
 
 def _told(endpoint: str, problem: BaseException) -> str:
+    from httpx2 import TransportError
+
     if isinstance(problem, LrlError):
         return str(problem)
+    if isinstance(problem, TransportError | ConnectionError | TimeoutError):
+        said = str(problem).strip() or type(problem).__name__
+        return f"the Hub at {endpoint} does not answer ({said})"
     # The client's messages carry the request's address and the Hub's answer, never a header.
     return f"{endpoint}: {type(problem).__name__}: {str(problem).strip()}"
