@@ -240,6 +240,10 @@ def publish(
             "--replace-unfinished", help="Commit over a release that was committed and never tagged."
         ),
     ] = False,
+    renamed: Annotated[
+        Path | None,
+        typer.Option(help="After a build with --rekey: its file of names, where it is not beside the folder."),
+    ] = None,
 ) -> None:
     """Publish a release: one commit, verified, then its tag. Safe to run again after whatever went wrong.
 
@@ -252,13 +256,13 @@ def publish(
     if dry_run:
         plan = publishing.preview(
             folder, endpoint, repo=repo, version=version, private=private, create_pr=create_pr,
-            replace_unfinished=replace_unfinished,
+            replace_unfinished=replace_unfinished, renamed=renamed,
         )  # fmt: skip
         out.print(report.publication(plan, create_pr=create_pr))
         return
     published = publishing.publish(
         folder, endpoint, repo=repo, version=version, private=private, create_pr=create_pr,
-        replace_unfinished=replace_unfinished,
+        replace_unfinished=replace_unfinished, renamed=renamed,
     )  # fmt: skip
     what = "was there already" if published.skipped else "proposed" if published.pull_request else "published"
     name = published.tag or f"v{published.version} as {published.pull_request}"
@@ -282,7 +286,9 @@ def diff(
     ] = None,
     renamed: Annotated[
         Path | None,
-        typer.Option(help="The NAME.renamed.json of a build with --rekey: old and new names."),
+        typer.Option(
+            help="The NAME.renamed.json of a build with --rekey: old and new names; default: the one beside B."
+        ),
     ] = None,
     endpoint: Endpoint = None,
 ) -> None:
@@ -295,8 +301,10 @@ def diff(
     from lrl_datasets import report
     from lrl_datasets.release import diff as differences
     from lrl_datasets.release import locations
-    from lrl_datasets.release.renamed import read_names
+    from lrl_datasets.release.renamed import beside, read_names
 
+    if renamed is None and (left_there := beside(Path(after).absolute())).is_file():
+        renamed = left_there
     names = read_names(renamed) if renamed else None
     found = differences.compare(locations.read(before, endpoint), locations.read(after, endpoint), names)
     out.print(report.difference(found))

@@ -124,6 +124,14 @@ def difference(diff: Diff) -> RenderableType:
     parts += _lists(diff)
     if diff.facts:
         parts.append(Text(f"also different in manifest.json: {', '.join(diff.facts)}"))
+    if diff.untranslated:
+        parts.append(
+            Text(
+                "made with two pseudonym keys: a record of a campaign has another id in each, so that it counts as "
+                "removed and added, and a move cannot be seen; --renamed NAME.renamed.json translates",
+                style="yellow",
+            )
+        )
     parts += [Text(f"ERROR: {error}", style="red") for error in diff.errors[:_SHOWN]]
     if len(diff.errors) > _SHOWN:
         parts.append(Text(f"ERROR: and {len(diff.errors) - _SHOWN} more", style="red"))

@@ -43,6 +43,7 @@ class Request:
     private: bool = False
     create_pr: bool = False
     replace_unfinished: bool = False
+    renamed: str | None = None
     dry_run: bool = False
 
 
@@ -83,7 +84,8 @@ class Publication:
 
         self.request = request
         self.api = HfApi(endpoint=request.endpoint, library_name="lrl-datasets")
-        self.release = Comparison(self.api, Path(request.folder))
+        names = Path(request.renamed) if request.renamed else None
+        self.release = Comparison(self.api, Path(request.folder), names)
         self._based_on: str | None = None  # the head this run saw first; a later one is somebody else's
         self._sent = 0  # files in this run's commit, whether its answer came or not
         self._wrote = False  # something was asked of the Hub that it may have done

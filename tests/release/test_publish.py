@@ -95,7 +95,7 @@ def test_the_next_version_is_one_commit_more_without_the_files_that_are_gone(
     hub: local_hub.Server, tmp_path: Path
 ) -> None:
     first = publish(release(tmp_path / "one"), hub.url)
-    two = release(tmp_path / "two", "2.0.0", rows=4, extra=False)
+    two = release(tmp_path / "two", "2.0.0", rows=4, extra=False, previous=tmp_path / "one")
     (two / "notes.txt").unlink()
     manifest.write(
         two, {k: v for k, v in json.loads((two / manifest.NAME).read_text()).items() if k != "files"}
@@ -141,7 +141,7 @@ def test_who_publishes_at_the_same_time_is_told(
         return commit(self, *args, **kw)
 
     monkeypatch.setattr(Store, "commit", somebody_first)
-    two = release(tmp_path / "two", "1.1.0", rows=4)
+    two = release(tmp_path / "two", "1.1.0", rows=4, previous=tmp_path / "one")
     with pytest.raises(LrlError, match="meanwhile"):
         publish(two, hub.url)
     assert list(hub.store.refs("datasets", REPO).tags) == ["v1.0.0"]
@@ -162,7 +162,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(hub: local_hub.Ser
 
     first = publish(one, hub.url)
     assert preview(one, hub.url).tagged
-    two = release(tmp_path / "two", "2.0.0", rows=4, extra=False)
+    two = release(tmp_path / "two", "2.0.0", rows=4, extra=False, previous=tmp_path / "one")
     plan = preview(two, hub.url)
     assert (plan.head, plan.before, plan.stands) == (first.commit, "1.0.0", None)
     size = (one / "rejected/train-00000-of-00001.parquet").stat().st_size
@@ -196,12 +196,33 @@ def test_versions_go_up_and_far_enough(hub: local_hub.Server, tmp_path: Path) ->
         ("1.0.9", 3, r"v1\.0\.9 is lower than v1\.1\.0"),
         ("1.1.1", 4, r"what changed since v1\.1\.0 calls for version 1\.2\.0 at least, not 1\.1\.1"),
     ):
-        folder = release(tmp_path / version, version, rows=rows)
+        folder = release(tmp_path / version, version, rows=rows, previous=tmp_path / "one")
         for act in (publish, preview):
             with pytest.raises(LrlError, match=message):
                 act(folder, hub.url)
     assert commits(hub) == state
-    assert publish(release(tmp_path / "same rows", "1.1.1"), hub.url).tag == "v1.1.1"
+    same_rows = release(tmp_path / "same rows", "1.1.1", previous=tmp_path / "one")
+    assert publish(same_rows, hub.url).tag == "v1.1.1"
+
+
+def test_a_release_continues_the_latest_one(hub: local_hub.Server, tmp_path: Path) -> None:
+    one = release(tmp_path / "one")
+    publish(one, hub.url)
+    two = release(tmp_path / "two", "1.1.0", rows=4, previous=one)
+    publish(two, hub.url)
+    state = commits(hub)
+    for name, previous, how in (
+        ("alone", None, "without a previous release"),
+        ("on the first", one, r"on another release, 1\.0\.0"),
+        ("on another", release(tmp_path / "other", "1.1.0", rows=9), r"on another release, 1\.1\.0"),
+    ):
+        folder = release(tmp_path / name, "1.2.0", rows=5, previous=previous)
+        for act in (publish, preview):
+            with pytest.raises(LrlError, match=rf"v1\.1\.0 is published, and v1\.2\.0 was built {how}; build it "
+                                               rf"with --previous {REPO}@v1\.1\.0"):  # fmt: skip
+                act(folder, hub.url)
+    assert commits(hub) == state
+    assert publish(release(tmp_path / "three", "1.2.0", rows=5, previous=two), hub.url).tag == "v1.2.0"
 
 
 def without_a_tag(hub: local_hub.Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -262,7 +283,7 @@ def test_private_makes_a_private_repository_and_refuses_a_public_one(
 
 def test_a_pull_request_is_published_once_it_is_merged(hub: local_hub.Server, tmp_path: Path) -> None:
     first = publish(release(tmp_path / "one"), hub.url)
-    two = release(tmp_path / "two", "1.1.0", rows=4)
+    two = release(tmp_path / "two", "1.1.0", rows=4, previous=tmp_path / "one")
     hub.faults.append(
         local_hub.Fault("drop_after", "POST", "/commit/main")
     )  # its answer is lost: no second one
