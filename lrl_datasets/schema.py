@@ -130,7 +130,7 @@ JUDGEMENT = pa.schema(
         ("label", pa.string()),  # raw label, null where it could not be read
         ("golden", pa.string()),  # the true label of a control task, null on ordinary tasks
         ("duration_s", pa.float64()),  # seconds: the suite's time divided by its tasks, null if unknown
-        ("batch", pa.string()),  # the export: first 12 hex digits of its SHA-256
+        ("batch", pa.string()),  # the export: first 12 hex digits of the hash that the manifest names it by
         ("reason", pa.string()),  # `unreadable`, `not_submitted`, `refused_by_requester` or null
         ("detail", pa.string()),
     ]

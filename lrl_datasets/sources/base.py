@@ -21,6 +21,7 @@ class InputFile:
 
     name: str
     sha256: str
+    """Of its bytes; of a campaign's export: of its columns and records, in any order (`records.in_any_order`)."""
     size: int
     records: int
     """Records the file holds, readable or not."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,17 @@ def read_bytes(path: Path, name: str) -> bytes:
 def input_file(name: str, data: bytes, records: int) -> InputFile:
     """Name a file for the manifest."""
     return InputFile(name, hashlib.sha256(data).hexdigest(), len(data), records)
+
+
+def in_any_order(records: Records) -> InputFile:
+    """Name a file by what it records: the hash is over its columns and its records, sorted.
+
+    A platform exports the same pool in whatever order; the same records are the same input and give the same release.
+    Each record is hashed by itself, so that no text can be taken for the end of one.
+    """
+    hashes = sorted(hashlib.sha256(row.raw.rstrip(b"\r\n")).hexdigest() for row in records.rows)
+    told = json.dumps([records.columns, hashes], ensure_ascii=True)
+    return replace(records.file, sha256=hashlib.sha256(told.encode("ascii")).hexdigest())
 
 
 def text_of(data: bytes, name: str) -> bytes:

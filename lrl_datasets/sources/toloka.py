@@ -23,7 +23,7 @@ from lrl_datasets.errors import LrlError
 from lrl_datasets.schema import digest
 from lrl_datasets.sources.base import InputFile
 from lrl_datasets.sources.delimited import read_delimited
-from lrl_datasets.sources.records import RawRecord
+from lrl_datasets.sources.records import RawRecord, in_any_order
 
 ASSIGNMENT, WORKER, STATUS = "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status"
 TASK, STARTED, SUBMITTED = "ASSIGNMENT:task_id", "ASSIGNMENT:started", "ASSIGNMENT:submitted"
@@ -95,7 +95,8 @@ def read_export(path: Path, name: str) -> Export:
         if not any(column.startswith(prefix) for column in table.columns):
             raise LrlError(f"{name}: no column {prefix}*; there are: {', '.join(table.columns)}")
     table.require(ASSIGNMENT, WORKER, STATUS)
-    return Export(table.file, table.columns, _with_durations([_assignment(raw) for raw in table.rows]))
+    rows = _with_durations([_assignment(raw) for raw in table.rows])
+    return Export(in_any_order(table), table.columns, rows)
 
 
 def record_id(assignment_id: str, task_id: str | None, inputs: Mapping[str, str]) -> str:

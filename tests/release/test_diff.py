@@ -105,14 +105,22 @@ def test_added_removed_edited_and_judged_anew(tmp_path: Path, release: Release) 
     assert json.loads(json.dumps(found.as_json()))["minimum_version"] == "1.1.0"
 
 
-def test_an_export_in_another_order_is_metadata(tmp_path: Path, release: Release) -> None:
+def test_an_export_in_another_order_is_no_change(tmp_path: Path, release: Release) -> None:
     rows = answers()
     found = compare(release, built(tmp_path, "two", rows[::-1], all_yes(rows)[::-1]))
-    assert found.configs["default"].metadata == {}
+    assert (required_bump(found), found.facts) == (None, [])
+
+
+def test_a_vote_more_leaves_the_other_votes_of_its_export_unchanged(tmp_path: Path, release: Release) -> None:
+    rows = answers()
+    found = compare(
+        release, built(tmp_path, "two", rows, [*all_yes(rows), *judged(rows[0], *["yes"] * 4)[3:]])
+    )
     judgements = found.configs["annotations"]
-    assert (judgements.added, judgements.removed, judgements.content) == ([], [], [])
+    assert (len(judgements.added), judgements.removed, judgements.content) == (1, [], [])
+    # They come from an export of another hash, which says nothing of them.
     assert (judgements.metadata, judgements.revision_only) == ({}, 30)
-    assert (required_bump(found), minimum_version("1.0.9", found)) == ("patch", "1.0.10")
+    assert (required_bump(found), minimum_version("1.0.9", found)) == ("minor", "1.1.0")
 
 
 def test_a_source_that_moved_on_is_one_number(release: Release) -> None:
