@@ -242,7 +242,9 @@ def publish(
     ] = False,
     renamed: Annotated[
         Path | None,
-        typer.Option(help="After a build with --rekey: its file of names, where it is not beside the folder."),
+        typer.Option(
+            help="After a build with --rekey: its file of names, where it is not beside the folder."
+        ),
     ] = None,
 ) -> None:
     """Publish a release: one commit, verified, then its tag. Safe to run again after whatever went wrong.
@@ -341,7 +343,10 @@ def lock(
     ] = False,
     endpoint: Endpoint = None,
 ) -> None:
-    """Fix a builder's Hub sources to commits and to the bytes of their files, in NAME.lock.json beside it."""
+    """Fix a builder's Hub sources to commits and to the bytes of their files, in NAME.lock.json beside it.
+
+    With --check, exit code 1 if the lock does not fit, 2 if that could not be found out.
+    """
     _use(endpoint)
     from lrl_datasets import lock as locking
     from lrl_datasets.builders import find, script
@@ -353,8 +358,11 @@ def lock(
             wrong, notes = locking.check(found.sources, file)
         for note in notes:
             say(note)
+        for finding in wrong:
+            say(finding)
         if wrong:
-            raise LrlError("\n".join(wrong))
+            say(f"{file} does not fit")
+            raise typer.Exit(1)
         say(f"{file} fits")
         return
     with err.status("reading the Hub"):
@@ -394,6 +402,32 @@ def hub_mirror(
         say(
             f"{one.repo_id}@{one.revision} is commit {one.commit}: {one.files} files, {one.fetched} bytes fetched"
         )
+
+
+@hub.command("collect")
+def hub_collect(
+    directory: Annotated[Path, typer.Option("--dir", help="Folder of the Hub's store.")] = Path("hub"),
+    older_than: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="HOURS",
+            help="Keep what is younger: uploads that are not committed yet. 0 keeps none.",
+        ),
+    ] = 168,
+) -> None:
+    """Remove from the disk what no branch, tag or open pull request of a local Hub leads to; it may run meanwhile.
+
+    Deleted repositories, squashed history and uploads that were never committed go; with --older-than 0, for when
+    nobody is uploading, at once. What clients sent is kept apart for a while and goes at a later run.
+    """
+    from lrl_datasets import local_hub
+
+    found = local_hub.collect(directory, older_than * 3600)
+    say(
+        f"removed {found.contents} contents and {found.commits} commits: {found.size} bytes; "
+        f"{found.waiting} bytes of uploads go when they are {older_than:g} hours old"
+    )
 
 
 @hub.command("compare")

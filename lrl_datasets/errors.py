@@ -9,3 +9,7 @@ class LrlError(Exception):
     The message names the file, and where there is one the row (1-based line) and column. The command line
     prints it without a traceback and exits with 2.
     """
+
+
+class NoAnswer(LrlError):
+    """The Hub could not be asked, so nothing is known of what it holds."""

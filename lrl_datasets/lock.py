@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, Protocol, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lrl_datasets.errors import LrlError
+from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.release import manifest
 from lrl_datasets.sources.base import Source, SourceTables
 from lrl_datasets.sources.hub_files import download
@@ -137,6 +137,13 @@ def check(sources: Iterable[Source], lock_file: Path) -> tuple[list[str], list[s
     tuple of list of str
         What is wrong: a source that the lock does not have, or has as it was declared before; a file that is
         gone or has other bytes. And what is worth knowing: branches that moved on since.
+
+    Raises
+    ------
+    LrlError
+        There is no lock file, or none that can be read.
+    NoAnswer
+        The Hub could not be asked, so that nobody knows whether the lock fits.
     """
     lock, wrong, notes = load(lock_file), [], []
     on_hub: list[HubSource] = [source for source in sources if _is_on_hub(source)]
@@ -147,15 +154,21 @@ def check(sources: Iterable[Source], lock_file: Path) -> tuple[list[str], list[s
     for source in on_hub:
         try:
             locked = _entry(source, lock, lock_file)
-            _, local = download(locked.repo, locked.commit, split=locked.split, files=tuple(locked.files))
-            wrong += _changed(source, locked, {name: _sha256(file) for name, file in local})
-            if locked.revision != locked.commit and (now := _resolved(source)) != locked:
-                notes.append(
-                    f"source {source.name}: {source.repo} @ {source.revision} is {now.commit} by now; "
-                    f"the lock stays at {locked.commit}"
-                )
         except LrlError as problem:
             wrong.append(str(problem))
+            continue
+        try:
+            _, local = download(locked.repo, locked.commit, split=locked.split, files=tuple(locked.files))
+            wrong += _changed(source, locked, {name: _sha256(file) for name, file in local})
+            if locked.revision != locked.commit and (now := _resolved(source).commit) != locked.commit:
+                notes.append(
+                    f"source {source.name}: {source.repo} @ {source.revision} is {now} by now; "
+                    f"the lock stays at {locked.commit}"
+                )
+        except NoAnswer:
+            raise
+        except LrlError as problem:
+            wrong.append(f"source {source.name}: {problem}")
     return sorted(wrong), notes
 
 

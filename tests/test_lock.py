@@ -118,9 +118,10 @@ def test_a_build_takes_what_the_lock_says_and_a_changed_byte_is_named(place: Pla
     cached = next(path for path in place.home.rglob("rows-1.csv") if second in str(path))
     cached.resolve().chmod(0o644)
     cached.resolve().write_bytes(cached.read_bytes().replace(b"Kijani", b"Kijano"))
-    for command in (["build", place.script], ["lock", place.script, "--check"]):
-        said = place.lrl(*command, code=2)
-        assert "rows-1.csv has other bytes than the lock says" in said and second in said
+    for command, code in ((["build", place.script], 2), (["lock", place.script, "--check"], 1)):
+        said = place.lrl(*command, code=code)
+        assert "rows-1.csv has other bytes than the lock says" in said
+        assert said.count(second) == 1
     # And in what the Hub has: CI starts with an empty cache.
     assert "fits" in place.lrl("lock", place.script, "--check", home=place.root / "empty")
 
@@ -129,9 +130,22 @@ def test_a_lock_that_does_not_fit_the_builder_is_refused(place: Place) -> None:
     assert "no lock file" in place.lrl("lock", place.script, "--check", code=2)
     place.lrl("lock", place.script)
     place.declare(place.first)
-    for command in (["build", place.script], ["lock", place.script, "--check"]):
-        said = place.lrl(*command, code=2)
+    for command, code in ((["build", place.script], 2), (["lock", place.script, "--check"], 1)):
+        said = place.lrl(*command, code=code)
         assert "source rows: revision was 'main' and is" in said and "lrl lock" in said
+    # What is locked and gone is a finding; a Hub that cannot be asked is none, but an error.
+    content = json.loads(place.lock_file.read_text())
+    content["sources"]["rows"].update(revision=place.first, commit="0" * 40)
+    place.lock_file.write_text(json.dumps(content))
+    said = place.lrl("lock", place.script, "--check", code=1)
+    assert "source rows: someone/rows" in said and "does not fit" in said
+    content["sources"]["rows"].update(commit=place.first)
+    place.lock_file.write_text(json.dumps(content))
+    place.hub.faults.append(local_hub.Fault("error:503", "", "someone", count=-1))
+    said = place.lrl("lock", place.script, "--check", code=2, home=place.root / "another")
+    assert "error:" in said and "503" in said and "does not fit" not in said
+    place.hub.faults.clear()
+    place.lrl("lock", place.script)
     # Files of one's own are no concern of the lock.
     own = [f"--source={name}={place.root / name}" for name in ("rows", "questions")]
     write(place.root, {"questions/0.csv": QUESTIONS})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from lrl_datasets.errors import LrlError
+from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.sources.records import Records
 from lrl_datasets.sources.tables import Where, find_files, read_table
 
@@ -99,7 +99,9 @@ def download(
     Raises
     ------
     LrlError
-        If the Hub cannot be reached or lacks the repository, revision, config, split or files.
+        If the Hub lacks the repository, revision, config, split or files.
+    NoAnswer
+        If it cannot be reached, or is out of order.
     """
     from datasets.exceptions import DatasetsError
     from httpx2 import HTTPError
@@ -118,7 +120,8 @@ def download(
             for name in sorted(names)
         ]
     except (OSError, ValueError, HTTPError, DatasetsError, EntryNotFoundError) as error:
-        raise LrlError(f"{repo} @ {revision}: {_plainly(error, files)}") from None
+        kind, said = _plainly(error, files)
+        raise kind(f"{repo} @ {revision}: {said}") from None
     return commit, local
 
 
@@ -156,8 +159,8 @@ def _of_split(repo: str, commit: str, config: str | None, split: str) -> list[st
     return [str(url).removeprefix(prefix) for url in files[split]]
 
 
-def _plainly(error: Exception, asked: Sequence[str]) -> str:
-    """Say what went wrong in a line, with what to do about it."""
+def _plainly(error: Exception, asked: Sequence[str]) -> tuple[type[LrlError], str]:
+    """Say what went wrong in a line, with what to do about it, and whether the Hub answered at all."""
     from datasets.exceptions import DatasetNotFoundError
     from httpx2 import HTTPError
     from huggingface_hub import errors
@@ -166,21 +169,31 @@ def _plainly(error: Exception, asked: Sequence[str]) -> str:
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
-    for kinds, said in (
-        ((errors.GatedRepoError,), "access to the dataset must be asked for on the Hub first"),
-        ((errors.RevisionNotFoundError,), "no such revision on the Hub"),
-        ((errors.RepositoryNotFoundError, DatasetNotFoundError), "no such dataset on the Hub, or no access"),
-        ((errors.RemoteEntryNotFoundError,), f"the dataset has no file {' or '.join(asked)}".rstrip()),
-        ((errors.OfflineModeIsEnabled,), f"the Hub is switched off (HF_HUB_OFFLINE); {files}"),
-        ((errors.HfHubHTTPError,), f"the Hub answers with HTTP {_status(chain)}"),
+    told: tuple[tuple[type[LrlError], tuple[type[BaseException], ...], str], ...] = (
+        (LrlError, (errors.GatedRepoError,), "access to the dataset must be asked for on the Hub first"),
+        (LrlError, (errors.RevisionNotFoundError,), "no such revision on the Hub"),
         (
+            LrlError,
+            (errors.RepositoryNotFoundError, DatasetNotFoundError),
+            "no such dataset on the Hub, or no access",
+        ),
+        (
+            LrlError,
+            (errors.RemoteEntryNotFoundError,),
+            f"the dataset has no file {' or '.join(asked)}".rstrip(),
+        ),
+        (NoAnswer, (errors.OfflineModeIsEnabled,), f"the Hub is switched off (HF_HUB_OFFLINE); {files}"),
+        (NoAnswer, (errors.HfHubHTTPError,), f"the Hub answers with HTTP {_status(chain)}"),
+        (
+            NoAnswer,
             (HTTPError, ConnectionError, errors.LocalEntryNotFoundError),
             f"the Hub cannot be reached; {files}",
         ),
-    ):
+    )
+    for raised, kinds, said in told:
         if any(isinstance(link, kinds) for link in chain):
-            return said
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+            return raised, said
+    return LrlError, (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _status(chain: list[BaseException]) -> int | None:
