@@ -464,7 +464,8 @@ def tasks_index(
         index = build_index(suite or None)
     index.save(file)
     for name, entry in index.summary().items():
-        say(f"{name}: {entry['items']} items of {entry['dataset']} @ {entry['revision']}")
+        sample = " (SAMPLE rows)" if entry["sample"] else ""
+        say(f"{name}: {entry['items']} items of {entry['dataset']} @ {entry['revision']}{sample}")
     say(f"wrote {file}")
 
 

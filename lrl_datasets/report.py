@@ -14,6 +14,7 @@ from rich.text import Text
 
 from lrl_datasets import schema
 from lrl_datasets.release.diff import Diff, minimum_version, required_bump, version_key
+from lrl_datasets.release.manifest import leak_checked
 from lrl_datasets.release.plan import Plan
 from lrl_datasets.release.verify import Checked
 
@@ -262,10 +263,13 @@ def _lines(manifest: dict[str, Any]) -> list[Text]:
         lines.extend(
             f"{name}, left out by the selection: {n} ({why})" for why, n in source["left_out"].items()
         )
-    suite = manifest["suite_index"]
-    if suite is None:
+    if manifest["suite_index"] is None:
         lines.append(
             "NOT LEAK-CHECKED: no suite index was given (lrl tasks index --out FILE; lrl build --suite-index FILE)"
+        )
+    elif not leak_checked(manifest):
+        lines.append(
+            "NOT LEAK-CHECKED: the suite index holds SAMPLE rows; lrl tasks index reads the real ones"
         )
     if not counts["published"]:
         lines.append("NOTHING IS PUBLISHED: every record was refused; `rejected` says why")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrl_datasets import languages
 from lrl_datasets.errors import LrlError
-from lrl_datasets.evaluation.origin import check_commit
+from lrl_datasets.evaluation.origin import check_commit, is_sample
 from lrl_datasets.evaluation.tasks import IndexRule, TaskFile, read_suites, refuse_shadowed
 from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
 
@@ -33,12 +33,12 @@ def build_index(suites: Sequence[str] | None = None) -> SuiteIndex:
     Returns
     -------
     SuiteIndex
-        With the dataset and the commit of each task, and its number of items.
+        With the dataset and the commit of each task, its number of items, and whether they are SAMPLE rows.
 
     Raises
     ------
     LrlError
-        A name is unknown; a folder shadows a dataset; the Hub has no such dataset, config, split or column.
+        A name is unknown; a folder shadows a dataset; the Hub has no such dataset, config, split, column or card.
     """
     known = read_suites()
     names = list(dict.fromkeys(task for suite in suites or known.groups for task in known.members(suite)))
@@ -49,11 +49,13 @@ def build_index(suites: Sequence[str] | None = None) -> SuiteIndex:
         raise LrlError(f"{', '.join(suites or known.groups)}: no task of it says what is to be indexed")
     refuse_shadowed(task.dataset_path for task, _ in tasks)
     commits = {task.task: _commit(task) for task, _ in tasks}
-    items = (item for task, rule in tasks for item in _items(task, rule, commits[task.task]))
+    items = [item for task, rule in tasks for item in _items(task, rule, commits[task.task])]
+    samples = {task.task for task, _ in tasks if _holds_sample(task.dataset_path, commits[task.task])}
     facts = [languages.load(task.metadata.language).personal_data for task, _ in tasks]
     return SuiteIndex.build(
         items,
         datasets={task.task: (task.dataset_path, commits[task.task]) for task, _ in tasks},
+        samples=samples,
         regions=list(dict.fromkeys(region for fact in facts for region in fact.phone_regions)),
         cues=list(dict.fromkeys(cue for fact in facts for cue in fact.phone_cues)),
     )
@@ -86,6 +88,15 @@ def _commit(task: TaskFile) -> str:
     except (HfHubHTTPError, OSError, httpx2.HTTPError) as error:
         raise LrlError(f"{task.dataset_path}@{task.revision} at {api.endpoint}: {error}") from error
     return str(sha)
+
+
+def _holds_sample(dataset: str, commit: str) -> bool:
+    sample = is_sample(dataset, commit)
+    if sample is None:
+        raise LrlError(
+            f"{dataset}@{commit}: its card cannot be read, which says whether its rows are SAMPLE rows"
+        )
+    return sample
 
 
 def _items(task: TaskFile, rule: IndexRule, commit: str) -> Iterator[SuiteItem]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -127,6 +127,8 @@ class TaskFacts(BaseModel):
     items: int
     texts: int
     """Text fields long enough to be looked for."""
+    sample: bool = False
+    """The dataset held SAMPLE rows, of a rehearsal: who is compared with them is not compared with the suite."""
 
 
 _Key = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
@@ -149,6 +151,7 @@ class SuiteIndex(BaseModel):
         cls,
         items: Iterable[SuiteItem],
         datasets: Mapping[str, tuple[str, str | None]] | None = None,
+        samples: Collection[str] = (),
         regions: Sequence[str] = (),
         cues: Sequence[str] = (),
     ) -> SuiteIndex:
@@ -160,6 +163,8 @@ class SuiteIndex(BaseModel):
             Every item of every task, in any order.
         datasets
             Task → its dataset's id and revision, for the manifest.
+        samples
+            Tasks whose dataset holds SAMPLE rows.
         regions, cues
             Of the rows' `PersonalData`: what is masked in the rows is masked here too.
         """
@@ -178,8 +183,9 @@ class SuiteIndex(BaseModel):
         for task in sorted(counts):
             dataset, revision = (datasets or {}).get(task, (None, None))
             tasks[task] = TaskFacts(
-                dataset=dataset, revision=revision, items=counts[task][0], texts=counts[task][1]
-            )
+                dataset=dataset, revision=revision, items=counts[task][0], texts=counts[task][1],
+                sample=task in samples,
+            )  # fmt: skip
         return cls(
             tasks=tasks,
             texts={task: sorted(keys.get(task, ())) for task in tasks},
@@ -211,7 +217,7 @@ class SuiteIndex(BaseModel):
         path.write_text(text + "\n", encoding="utf-8")
 
     def summary(self) -> dict[str, dict[str, object]]:
-        """Return dataset, revision, items and texts of each task, for the manifest."""
+        """Return dataset, revision, items and texts of each task, and whether they are SAMPLE, for the manifest."""
         return {task: facts.model_dump() for task, facts in sorted(self.tasks.items())}
 
     @cached_property

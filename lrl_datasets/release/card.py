@@ -14,7 +14,7 @@ import yaml
 
 from lrl_datasets import card_validator, schema
 from lrl_datasets.languages import Language
-from lrl_datasets.release import citation
+from lrl_datasets.release import citation, manifest
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _ORIGIN_TAGS = {
@@ -70,6 +70,7 @@ def render(content: dict[str, Any], facts: Facts) -> str:
     body = environment.from_string(template).render(
         manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
         configs=schema.CONFIGS, method_words=METHOD_WORDS, bibtex=citation.bibtex(content, facts.title),
+        leak_checked=manifest.leak_checked(content),
     )  # fmt: skip
     header = yaml.safe_dump(metadata(content, facts), sort_keys=False, allow_unicode=True, width=1000)
     text = f"---\n{header}---\n\n{body}"

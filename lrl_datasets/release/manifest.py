@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 import unicodedata
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,14 @@ def read(folder: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise LrlError(f"{path}: not a JSON object")
     return content
+
+
+def leak_checked(content: Mapping[str, Any]) -> bool:
+    """Say whether the rows were compared with the evaluation suite; with SAMPLE rows of it only a SAMPLE release is."""
+    index = content["suite_index"]
+    if index is None:
+        return False
+    return bool(content["sample"]) or not any(task.get("sample") for task in index.get("tasks", {}).values())
 
 
 def write(folder: Path, content: dict[str, Any]) -> Path:

@@ -119,10 +119,10 @@ def _checked(
     local = is_loopback(endpoint)
     if not local and content["sample"]:
         raise LrlError(f"{folder}: a SAMPLE release goes to a Hub on this computer only, not to {endpoint}")
-    if not local and content["suite_index"] is None:
+    if not local and not manifest.leak_checked(content):
         raise LrlError(
             f"{folder}: NOT LEAK-CHECKED, so it goes to a Hub on this computer only, not to {endpoint}; "
-            "build it with --suite-index"
+            "build it with --suite-index, an index of the real suite and not of SAMPLE rows"
         )
     environment = dict(os.environ) | {"HF_ENDPOINT": endpoint}
     if token is not None:

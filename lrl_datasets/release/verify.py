@@ -203,7 +203,7 @@ def _card(release: Release) -> Iterator[str]:
     if release.configs and tag not in text:
         yield f"the text does not show {tag}"
     for word, said in (("**SAMPLE.**", release.manifest["sample"]),
-                       ("**NOT LEAK-CHECKED.**", release.manifest["suite_index"] is None)):  # fmt: skip
+                       ("**NOT LEAK-CHECKED.**", not manifest.leak_checked(release.manifest))):  # fmt: skip
         if (word in text) != said:
             yield (
                 f"{word} stands on the card and should not" if not said else f"{word} is missing on the card"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from lrl_datasets.errors import LrlError
 from lrl_datasets.evaluation.index import build_index, items_of
 from lrl_datasets.evaluation.tasks import IndexRule, read_suites
 from lrl_datasets.filters.contamination import SuiteIndex, text_keys
+from lrl_datasets.local_hub import put
 
+from ..hub import run_client, running_hub
 from . import suite
 
 pytestmark = pytest.mark.xdist_group("suite")  # one Hub and one cache for all of them
@@ -59,6 +62,25 @@ def test_no_text_is_in_it_and_it_names_its_commits(index_file: Path) -> None:
     for name, facts in json.loads(text)["tasks"].items():
         assert facts["dataset"] == read_suites().tasks[name].dataset_path
         assert len(facts["revision"]) == 40
+
+
+def test_sample_rows_are_marked_and_others_are_not(index_file: Path, tmp_path: Path) -> None:
+    assert {facts.sample for facts in SuiteIndex.load(index_file).tasks.values()} == {True}
+    # The same rows under a card that does not call them so.
+    repo = read_suites().tasks["sw_xcopa"].dataset_path
+    with running_hub(tmp_path) as hub:
+        suite.fill(tmp_path / "hub", tmp_path / "scratch")
+        copy = (
+            f"from huggingface_hub import snapshot_download as d; d({repo!r}, repo_type='dataset', local_dir="
+        )
+        run_client(f"{copy}{str(tmp_path / 'copy')!r})", hub.url, tmp_path)
+        shutil.rmtree(tmp_path / "copy" / ".cache")
+        card = tmp_path / "copy" / "README.md"
+        card.write_text(card.read_text("utf-8").replace("- sample\n", ""), encoding="utf-8")
+        put(tmp_path / "hub", repo, tmp_path / "copy")
+        run_client(BUILD.format(path=str(tmp_path / "real.json")), hub.url, tmp_path)
+    real = SuiteIndex.load(tmp_path / "real.json").tasks
+    assert {name for name, facts in real.items() if not facts.sample} == {"sw_xcopa"}
 
 
 def test_the_same_hub_gives_the_same_bytes(

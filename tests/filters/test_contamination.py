@@ -77,8 +77,20 @@ def test_saving_gives_the_same_bytes_in_any_order_and_no_text(tmp_path: Path) ->
     loaded = SuiteIndex.load(tmp_path / "one.json")
     assert loaded == SuiteIndex.build(items)
     assert min(loaded.tasks_of_text.values()) == "a" and "a, b" in loaded.tasks_of_text.values()
-    assert loaded.summary()["a"] == {"dataset": None, "revision": None, "items": 1, "texts": 2}
-    assert INDEX.summary()["sw_cause"] == {"dataset": "org/cause", "revision": "abc", "items": 2, "texts": 3}
+    assert loaded.summary()["a"] == {
+        "dataset": None,
+        "revision": None,
+        "items": 1,
+        "texts": 2,
+        "sample": False,
+    }
+    assert INDEX.summary()["sw_cause"] == {
+        "dataset": "org/cause",
+        "revision": "abc",
+        "items": 2,
+        "texts": 3,
+        "sample": False,
+    }
 
 
 @pytest.mark.parametrize(

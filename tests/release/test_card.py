@@ -45,17 +45,44 @@ def test_a_first_release_has_one_entry(content: dict[str, Any]) -> None:
     ]
     text = card.render(content, FACTS)
     assert "| 1.0.0 | 10 | 10 | 0 | 0 | 0 | 0 |  |" in text
-    assert "Superseded" not in text
+    assert "Deprecated" not in text
 
 
 def test_the_changelog_goes_over_all_versions_and_names_the_deprecated(content: dict[str, Any]) -> None:
     text = card.render(content | {"changelog": CHANGELOG}, FACTS)
     rows = [line for line in text.splitlines() if line.startswith(("| 2.", "| 1."))]
-    assert [row.split("|")[1].strip() for row in rows] == ["2.0.0", "1.1.0", "1.0.0 (superseded by 1.1.0)"]
+    assert [row.split("|")[1].strip() for row in rows] == ["2.0.0", "1.1.0", "1.0.0 (deprecated since 1.1.0)"]
     assert rows[0].endswith("| default column removed mood |")
-    assert "> **Superseded:** rows were withdrawn from these versions" in text
-    assert "> v1.0.0 to v1.1.0.\n" in text
+    assert (
+        "> **Deprecated: v1.0.0.** It holds rows that somebody has since asked to be removed.\n> Please use v"
+        in text
+    )
     assert card_validator.problems(text) == []
+
+
+def test_several_deprecated_versions_are_one_note(content: dict[str, Any]) -> None:
+    log = [ENTRY | {"version": version, "superseded_by": by}
+           for version, by in (("1.2.0", None), ("1.1.1", "1.2.0"), ("1.1.0", "1.2.0"))]  # fmt: skip
+    text = card.render(content | {"version": "1.2.0", "changelog": log}, FACTS)
+    assert "> **Deprecated: v1.1.1, v1.1.0.** They hold rows that" in text
+    assert "> Please use v1.2.0 instead.\n\n| config |" in text
+
+
+def test_sample_rows_of_the_suite_are_no_leak_check_of_a_real_release(content: dict[str, Any]) -> None:
+    entry = {"dataset": "a/b", "revision": "0" * 40, "items": 3, "texts": 3}
+    for sample_index, sample, checked in ((True, False, False), (True, True, True), (False, False, True)):
+        index = {"sha256": "0" * 64, "tasks": {"t": entry | {"sample": sample_index}}}
+        text = card.render(content | {"suite_index": index, "sample": sample}, FACTS)
+        assert ("**NOT LEAK-CHECKED.** The suite index of this build holds SAMPLE rows" in text) != checked
+        assert ("t (3 items, SAMPLE rows)." in text) == sample_index
+    old = {"sha256": "0" * 64, "tasks": {"t": entry}}  # an index of before the mark
+    assert "NOT LEAK-CHECKED" not in card.render(content | {"suite_index": old}, FACTS)
+    assert "without a suite index" in card.render(content | {"suite_index": None}, FACTS)
+
+
+def test_a_dataset_without_people_is_cited_too(content: dict[str, Any]) -> None:
+    text = card.render(content | {"pseudonym_key": None}, FACTS)
+    assert "## People" not in text and "## Citation" in text
 
 
 def test_the_fields_that_the_hub_makes_croissant_of(content: dict[str, Any]) -> None:

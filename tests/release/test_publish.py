@@ -351,6 +351,10 @@ def test_what_is_not_ready_stays_on_this_computer(tmp_path: Path) -> None:
     unchecked = release(tmp_path / "unchecked", sample=False)
     with pytest.raises(LrlError, match="NOT LEAK-CHECKED"):
         publish(unchecked, "https://hub.example.org")
+    index = {"sha256": "0" * 64, "tasks": {"real": {"sample": False}, "rehearsed": {"sample": True}}}
+    rehearsed = release(tmp_path / "rehearsed", sample=False, suite_index=index)
+    with pytest.raises(LrlError, match="NOT LEAK-CHECKED"):
+        publish(rehearsed, "https://hub.example.org")
 
 
 def damaged(folder: Path, what: str) -> None:
@@ -452,7 +456,7 @@ def test_a_hub_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
 
 def test_who_is_cut_off_while_writing_is_told_to_go_on(hub: local_hub.Server, tmp_path: Path) -> None:
     hub.faults.append(local_hub.Fault("drop_before", "POST", "/commit/", count=-1))
-    with pytest.raises(LrlError, match="does not answer .*; run it again, it goes on where it stopped"):
+    with pytest.raises(LrlError, match=r"does not answer .*; run it again, it goes on where it stopped"):
         publish(release(tmp_path / "release"), hub.url)
 
 
