@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrl_datasets import schema
+from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.identity import content_hash
 from lrl_datasets.filters.union_find import UnionFind
 from lrl_datasets.release import splits
@@ -21,7 +22,7 @@ from lrl_datasets.release.diff import compare
 from lrl_datasets.release.locations import Release
 from lrl_datasets.release.previous import Previous, split_map
 from lrl_datasets.release.splits import Splits, first_marks, with_groups
-from lrl_datasets.release.withdrawal import Asked, Left, hashed, leave
+from lrl_datasets.release.withdrawal import Asked, Left, leave
 
 SALT = Splits(salt="test salt", validation=0.25, test=0.25)
 
@@ -220,6 +221,7 @@ steps = st.fixed_dictionaries({
     "edited": st.lists(st.tuples(st.integers(0, 30), records), max_size=2),
     "unread": st.sets(small, max_size=2), "withdrawn": st.sets(st.integers(0, 60), max_size=1),
     "people": st.sampled_from([set(), set(), set(), {0}, {3}]), "rekey": st.sampled_from([False, False, False, True]),
+    "lost": st.sampled_from([False, False, False, True]),
 })  # fmt: skip
 
 
@@ -254,11 +256,11 @@ def released(
     table = pa.Table.from_pylist(
         [row | {"cluster": sets.of(str(row["id"]))} for row in listed], schema=fields
     )
-    votes = schema.ANNOTATIONS.empty_table()
-    left = leave(with_groups(table), votes, asked, previous)
+    votes = add_column(schema.ANNOTATIONS.empty_table(), "source", pa.nulls(0, pa.string()), pa.string())
+    left = leave(with_groups(table), votes, asked, previous, {"s": Path("withdrawn.txt")})
     table = splits.assign(left.rows, SALT, previous)
-    configs = divide(table, left.judged, minimum_margin=0.1)
-    manifest = {"repository": "a/b", "version": "1.0.0", "withdrawn": hashed(left.asked)}
+    configs = divide(table, left.judged.select(schema.ANNOTATIONS.names), minimum_margin=0.1)
+    manifest = {"repository": "a/b", "version": "1.0.0", "withdrawn": left.hashes}
     return Release(manifest, configs, split_map(table, previous, left.asked.rows)), left
 
 
@@ -270,7 +272,8 @@ def test_over_any_sequence_of_releases_nothing_crosses_leaks_or_comes_back(
     corpus: list[Record] = []
     key, number = b"key 0", 0
     previous: Previous | None = None
-    lines: set[tuple[str, str]] = set()  # `withdrawn.txt`
+    file: set[tuple[str, str]] = set()  # the lines of `withdrawn.txt`, which gets lost now and then
+    lines: set[tuple[str, str]] = set()  # all that ever stood there
     gone: set[int] = set()
     history: dict[int, str] = {}  # record → the split in which it was published
 
@@ -287,19 +290,21 @@ def test_over_any_sequence_of_releases_nothing_crosses_leaks_or_comes_back(
         # With a new key the withdrawn must be read once more, or nobody could recognise them: `build` insists.
         unread = step["unread"] - (gone if step["rekey"] else set())
         read = [record for record in corpus if record.number not in unread]
-        lines |= {("row", schema.digest(str(n), key=key)) for n in step["withdrawn"]}
-        lines |= {("annotator", schema.digest("person", str(p), key=key, length=16)) for p in step["people"]}
+        if step["lost"]:
+            file = set()
+        file |= {("row", schema.digest(str(n), key=key)) for n in step["withdrawn"]}
+        file |= {("annotator", schema.digest("person", str(p), key=key, length=16)) for p in step["people"]}
         names: dict[str, str] = {}
         if step["rekey"] and previous is not None:
             new_key = key + b"+"
             for record in read:
                 old, now = candidate(record, key), candidate(record, new_key)
                 names |= {str(old["id"]): str(now["id"]), str(old["annotator"]): str(now["annotator"])}
-            stayed, _ = released(read, key, asked_of(lines, {}), previous)
+            stayed, _ = released(read, key, asked_of(file, {}), previous)
             old_names, previous, key = number_of(corpus, key), previous.renamed(names), new_key
             # A record that a build with a new key does not read is lost to it: nobody can say its new name.
             history = {n: split for n, split in history.items() if n in {record.number for record in read}}
-        asked = asked_of(lines, names)
+        asked = asked_of(file, names)
         release, left = released(read, key, asked, previous)
         numbers = number_of(corpus, key)
         published = {
@@ -322,9 +327,11 @@ def test_over_any_sequence_of_releases_nothing_crosses_leaks_or_comes_back(
 
         # The withdrawn are nowhere, neither by name nor by text, and both ledgers add up.
         gone |= {numbers[name] for name in left.asked.rows if name in numbers}
-        lines |= {tuple(line.split()[:2]) for added in left.to_record.values() for line in added}  # type: ignore[misc]
+        file |= {tuple(line.split()[:2]) for added in left.to_record.values() for line in added}  # type: ignore[misc]
+        lines |= file
         tables = [table for config in release.configs.values() for table in config.values()]
         everything = json.dumps([table.to_pylist() for table in [*tables, release.split_map]])
+        assert not gone & (published | pairs).keys()
         for record in (record for record in read if record.number in gone):
             assert f'jibu {record.text}"' not in everything
             assert schema.digest(str(record.number), key=key) not in everything
