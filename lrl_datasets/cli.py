@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -48,6 +49,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that has no "→" shows "?"
+    if not sys.stderr.isatty():
+        # The clients read these when they are imported, and the processes that are started here inherit them.
+        for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
+            os.environ.setdefault(name, "1")
     try:
         app(standalone_mode=True)
     except (LrlError, OSError) as error:
@@ -106,11 +111,13 @@ def build(
         ),
     ] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the release.")] = Path("build"),
+    endpoint: Endpoint = None,
 ) -> None:
     """Build a release folder and print its funnel.
 
     Near-copies of withdrawn rows, and the new names of the withdrawn after --rekey, are added to `withdrawn.txt`.
     """
+    _use(endpoint)
     from lrl_datasets import report
     from lrl_datasets.build import build as run
     from lrl_datasets.builders import find, script
@@ -153,7 +160,7 @@ def build(
         say(f"old and new names (local, never publish it): {built.renamed}")
     if "default" in built.manifest["configs"]:
         say(f"\nload it:  load_dataset({str(built.folder)!r})")
-        say(f"publish:  lrl publish {built.folder} --endpoint URL")
+        say(f"publish:  lrl publish {shlex.quote(str(built.folder))} --endpoint URL")
 
 
 @app.command()
@@ -267,8 +274,8 @@ def publish(
         replace_unfinished=replace_unfinished, renamed=renamed,
     )  # fmt: skip
     what = "was there already" if published.skipped else "proposed" if published.pull_request else "published"
-    name = published.tag or f"v{published.version} as {published.pull_request}"
-    say(f"{published.repo} {name} {what}: {published.uploaded} files uploaded")
+    where = f" in {published.pull_request}" if published.pull_request else ""
+    say(f"{published.repo} v{published.version} {what}{where}: {published.uploaded} files uploaded")
     say(f"commit {published.commit}, verified file by file\n{published.url}")
     with err.status("loading it as a user would"):
         loaded = loads.verify_loads(published, endpoint, loads.built(folder))
@@ -276,7 +283,11 @@ def publish(
         rows = ", ".join(f"{split} {content.rows}" for split, content in splits.items())
         say(f"loads, row by row: {config}: {rows}")
     if published.tag:
-        say(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r})")
+        hub_address = publishing.hub_address(endpoint)
+        there = "" if hub_address == publishing.DEFAULT_ENDPOINT else f"  (with HF_ENDPOINT={hub_address})"
+        say(f"load it:  load_dataset({published.repo!r}, revision={published.tag!r}){there}")
+    else:
+        say("not published yet: once it is merged, run this again without --create-pr, which sets the tag")
 
 
 @app.command()
@@ -305,6 +316,8 @@ def diff(
     from lrl_datasets.release import locations
     from lrl_datasets.release.renamed import beside, read_names
 
+    if json_file and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
+        raise LrlError(f"--json {json_file}: name a file in a folder that is there")
     if renamed is None and (left_there := beside(Path(after).absolute())).is_file():
         renamed = left_there
     names = read_names(renamed) if renamed else None

@@ -146,6 +146,12 @@ def test_what_is_not_there_is_said_in_one_line(arguments: list[str], tmp_path: P
     assert "error:" in said and "nowhere" in said
 
 
+def test_a_file_that_can_not_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+    for file in ("nodir/x.json", "."):
+        said = lrl("diff", "nowhere", "nowhere", "--json", file, cwd=tmp_path, code=2)
+        assert f"--json {file}: name a file in a folder that is there" in said
+
+
 def test_tasks_dir_is_a_folder_with_the_suites(tmp_path: Path) -> None:
     folder = Path(lrl("tasks-dir", cwd=tmp_path).strip())
     assert (folder / "sw_suite").is_dir()

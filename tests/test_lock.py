@@ -19,7 +19,7 @@ from lrl_datasets.sources.hub import HubDataset
 from tests.hub import client_environment, running_hub
 
 BUILDER = """
-from lrl_datasets.build import Builder
+from lrl_datasets.builder import Builder
 from lrl_datasets.filters.normalise import Normalise
 from lrl_datasets.filters.personal_data import PersonalData
 from lrl_datasets.release.splits import Splits
@@ -70,11 +70,17 @@ class Place:
         files = {"rows-1.csv": rows, "notes.md": b"not read"}
         return local_hub.put(self.root / "hub", "someone/rows", write(self.root / "rows", files))
 
-    def lrl(self, *arguments: str | Path, code: int = 0, home: Path | None = None) -> str:
+    def lrl(
+        self,
+        *arguments: str | Path,
+        code: int = 0,
+        home: Path | None = None,
+        env: dict[str, str] | None = None,
+    ) -> str:
         done = subprocess.run(
             [sys.executable, "-c", "from lrl_datasets.cli import main; main()", *arguments],
             cwd=self.root, capture_output=True, text=True,
-            env=client_environment(self.hub.url, home or self.home) | {"COLUMNS": "200"},
+            env=client_environment(self.hub.url, home or self.home) | {"COLUMNS": "200"} | (env or {}),
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
@@ -150,6 +156,13 @@ def test_a_lock_that_does_not_fit_the_builder_is_refused(place: Place) -> None:
     own = [f"--source={name}={place.root / name}" for name in ("rows", "questions")]
     write(place.root, {"questions/0.csv": QUESTIONS})
     place.lrl("build", place.script, *own)
+
+
+def test_a_build_reads_the_hub_that_it_is_given(place: Place) -> None:
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    said = place.lrl("build", place.script, code=2, env=nowhere)
+    assert "the Hub cannot be reached" in said
+    assert "2 published" in place.lrl("build", place.script, "--endpoint", place.hub.url, env=nowhere)
 
 
 SOURCE = HubDataset(

@@ -23,6 +23,7 @@ from lrl_datasets.release.loads import built, digest, verify_loads
 from lrl_datasets.release.publish import check_folder, preview, publish
 from tests.hub import run_client, running_hub
 from tests.release.releases import REPO, release
+from tests.test_cli import lrl
 
 
 @pytest.fixture(autouse=True)
@@ -187,6 +188,21 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(hub: local_hub.Ser
     assert len(commits(hub)) == 2
     refs = hub.store.refs("datasets", REPO)
     assert (list(refs.tags), refs.pulls) == (["v1.0.0"], {})
+
+
+def test_the_command_says_what_it_did_and_what_comes_next(hub: local_hub.Server, tmp_path: Path) -> None:
+    one = release(tmp_path / "one")
+    said = lrl("publish", one, "--endpoint", hub.url, cwd=tmp_path)
+    assert f"{REPO} v1.0.0 published: 8 files uploaded" in said
+    assert f"load_dataset({REPO!r}, revision='v1.0.0')  (with HF_ENDPOINT={hub.url})" in said
+    bars = ("%|", "it/s", "New Data Upload")  # stderr is no terminal here
+    assert not any(bar in said for bar in bars), said
+
+    two = release(tmp_path / "two", "1.1.0", rows=4, previous=one)
+    shown = {"HF_HUB_DISABLE_PROGRESS_BARS": "0"}
+    said = lrl("publish", two, "--endpoint", hub.url, "--create-pr", cwd=tmp_path, env=shown)
+    assert f"{REPO} v1.1.0 proposed in refs/pr/1" in said and "once it is merged" in said
+    assert any(bar in said for bar in bars), said  # as the user has set it
 
 
 def test_versions_go_up_and_far_enough(hub: local_hub.Server, tmp_path: Path) -> None:
