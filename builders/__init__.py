@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
-    from lrl_datasets.build import Builder
+    from lrl_datasets.builder import Builder
 
 FOLDER = Path(__file__).parent
 

@@ -8,7 +8,7 @@ the splits. `lrl build swahili-instruct --sample` reads the embedded campaign in
 from pathlib import Path
 
 from lrl_datasets import languages
-from lrl_datasets.build import Builder
+from lrl_datasets.builder import Builder
 from lrl_datasets.filters.duplicates import Duplicates
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.language_id import LanguageId

@@ -7,10 +7,9 @@ function of a table. Rows are never dropped on the way: `records = published + r
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,52 +17,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import languages, lock, private, pseudonyms, schema
+from lrl_datasets.builder import Builder, withdrawn_file
 from lrl_datasets.crowd import aggregation, join
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.worker_ids import WorkerIds
-from lrl_datasets.release import card, counts, diff, folder, manifest, withdrawal
+from lrl_datasets.release import card, counts, folder, manifest, versions, withdrawal
 from lrl_datasets.release import previous as earlier
-from lrl_datasets.release.changelog import changelog
-from lrl_datasets.release.configs import Configs, divide
-from lrl_datasets.release.locations import Release
+from lrl_datasets.release.configs import divide
+from lrl_datasets.release.diff import Diff
 from lrl_datasets.release.renamed import beside as beside_release
-from lrl_datasets.release.splits import Splits, assign, first_marks, with_groups
+from lrl_datasets.release.splits import assign, first_marks, with_groups
 from lrl_datasets.sources import quarantine
-from lrl_datasets.sources.base import Source, SourceTables
-from lrl_datasets.sources.campaign import Campaign
+from lrl_datasets.sources.base import SourceTables
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Builder:
-    """One published dataset: what a script in `builders/` declares."""
-
-    repository: str
-    """Dataset id on the Hub, `namespace/name`."""
-    title: str
-    language: str
-    """Code as in the language files, `swh_Latn`."""
-    sources: tuple[Source, ...]
-    filters: tuple[Filter, ...]
-    """With their thresholds, in the order of `schema.FILTER_ORDER`."""
-    splits: Splits
-    preference_margin: float
-    """Smallest difference of helpfulness between two answers that makes a preference pair."""
-    sample: Path | None = None
-    """The embedded campaign that `--sample` puts in the place of the sources."""
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repository):
-            raise ValueError(f"repository must be namespace/name, not {self.repository!r}")
-        names = [step.name for step in self.filters]
-        order = [name for name in schema.FILTER_ORDER if name in names]
-        if names != order or {"normalise", "personal_data"} - set(names):
-            raise ValueError(f"filters must stand in the order of schema.FILTER_ORDER, with both "
-                             f"normalise and personal_data: {names}")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +46,7 @@ class Built:
     """The local file with the bytes of records that could not be read, if there are any; no part of the release."""
     unreadable: list[str]
     """`file row N: what is wrong` of each of them."""
-    diff: diff.Diff | None = None
+    diff: Diff | None = None
     """What changed since the previous release."""
     to_withdraw: Mapping[Path, list[str]] = field(default_factory=dict)
     """`withdrawn.txt` → lines that it should have too, so that nothing comes back: `withdrawal.add` writes them."""
@@ -141,7 +111,7 @@ def build(
         Bad input, named by file, row and column; nothing is written then.
     """
     if version is not None:
-        diff.version_key(version)
+        versions.version_key(version)
     if rekey is not None and previous is None:
         raise LrlError("--rekey translates the previous release: name it with --previous")
     language = languages.load(builder.language)
@@ -150,7 +120,7 @@ def build(
     if before and before.lies_at(out / builder.repository):
         raise LrlError(f"--previous {previous}: this build would overwrite it; give another --out")
     old_key = pseudonyms.read_key(rekey) if rekey else None
-    chosen = _chosen(builder, sample, given or {}, only)
+    chosen = builder.chosen(sample, given or {}, only)
     read: dict[str, SourceTables] = {}
     for source, path in chosen:
         progress(f"read {source.name}")
@@ -169,8 +139,8 @@ def build(
     names = _checked_names(rows, read, before, key, old_key)
     if before and names:
         before = before.renamed(names)
-    withdrawn = {source.name: _withdrawn_file(source, path, beside) for source, path in chosen}
-    asked = withdrawal.load([*withdrawn.values(), _in(beside)], names)
+    withdrawn = {source.name: withdrawn_file(source, path, beside) for source, path in chosen}
+    asked = withdrawal.load([*withdrawn.values(), beside and beside / withdrawal.FILE], names)
     progress("identity")
     rows = Identity(key)(rows)
     for step_name in ("length", "language_id"):
@@ -212,7 +182,7 @@ def build(
         "version": version,
         "sample": sample or any(tables.facts.get("sample") for tables in read.values()),
         "language": {"code": language.code, "sha256": languages.sha256(language.code)},
-        "builder": {"name": name, "sha256": script_sha256, "settings": _settings(builder)},
+        "builder": {"name": name, "sha256": script_sha256, "settings": builder.settings()},
         "tools": manifest.tools(),
         "pseudonym_key": pseudonyms.fingerprint(key) if key else before and before.fingerprint,
         "previous": before and before.described(carried=split_map.num_rows - rows.num_rows),
@@ -223,7 +193,7 @@ def build(
         "judgements": counts.of_judgements(judged, left.judgements),
         "agreement": aggregation.agreement(judged),
     }
-    changes = _versioned(content, version, before, configs, split_map)
+    changes = versions.settle(content, version, before.release if before else None, configs, split_map)
     place = folder.write(
         out / builder.repository, split_map, configs, content, _card_facts(builder, language, rows, judged)
     )
@@ -241,33 +211,6 @@ def build(
 
 
 # ---- sources --------------------------------------------------------------------------------------------
-
-
-def _chosen(
-    builder: Builder, sample: bool, given: Mapping[str, Path], only: Collection[str]
-) -> list[tuple[Source, Path | None]]:
-    """Which sources to read, each with the files that replace it."""
-    declared: dict[str, Source] = {source.name: source for source in builder.sources}
-    if sample:
-        if builder.sample is None:
-            raise LrlError(f"{builder.repository} has no embedded sample")
-        if given or only:
-            raise LrlError("--sample reads the embedded campaign alone: leave out --source and --only")
-        return [(Campaign(name="campaign"), builder.sample)]
-    for name, path in sorted(given.items()):
-        if not path.exists():
-            raise LrlError(f"--source {name}={path}: there is no such file or folder")
-        if name not in declared:
-            if not (path / "campaign.toml").is_file():
-                raise LrlError(
-                    f"--source {name}={path}: {builder.repository} declares no source {name!r} "
-                    f"(it has {', '.join(declared)}); only a campaign folder, with a campaign.toml, can be added"
-                )
-            declared[name] = Campaign(name=name)
-    if unknown := sorted(set(only) - set(declared)):
-        raise LrlError(f"--only {', '.join(unknown)}: no such source; there are {', '.join(declared)}")
-    names = [name for name in declared if name in only] if only else list(declared)
-    return [(declared[name], given.get(name)) for name in names]
 
 
 def _check_language(source: str, tables: SourceTables, language: languages.Language) -> None:
@@ -295,18 +238,6 @@ def _workers(read: Mapping[str, SourceTables]) -> frozenset[str]:
         table["worker"] for tables in read.values() for table in (tables.candidates, tables.judgements)
     ]
     return frozenset(worker for column in columns for worker in column.to_pylist() if worker)
-
-
-def _withdrawn_file(source: Source, path: Path | None, beside: Path | None) -> Path | None:
-    """Where a source's withdrawn stand: in the campaign folder, or beside the builder."""
-    if not isinstance(source, Campaign):
-        return _in(beside)
-    folder = path or source.path
-    return _in(folder.parent if folder and folder.is_file() else folder)
-
-
-def _in(folder: Path | None) -> Path | None:
-    return folder / withdrawal.FILE if folder else None
 
 
 # ---- names and votes ------------------------------------------------------------------------------------
@@ -348,42 +279,6 @@ def _weighed(
 # ---- release --------------------------------------------------------------------------------------------
 
 
-def _versioned(
-    content: dict[str, Any],
-    version: str | None,
-    before: earlier.Previous | None,
-    configs: Configs,
-    split_map: pa.Table,
-) -> diff.Diff | None:
-    """Give the manifest its version and changelog; the version is the smallest that the change calls for.
-
-    Raises
-    ------
-    LrlError
-        A version was given that is smaller than that.
-    """
-    if before is None:
-        content["version"] = version or "1.0.0"
-        return None
-    was = before.release.manifest["version"]
-    after = Release(before.release.manifest | content | {"version": was}, configs, split_map)
-    changes = diff.compare(before.release, after)
-    if changes.errors:
-        raise ValueError("; ".join(changes.errors))  # the rules of the splits were broken: a defect of ours
-    # The manifest names another previous release now, so that even nothing else makes a patch.
-    bump = diff.required_bump(changes) or "patch"
-    least = diff.raised(was, bump)
-    if version is not None and diff.version_key(version) < diff.version_key(least):
-        raise LrlError(
-            f"version {version} is too small after {was}: the change is {bump}, so {least} or more"
-        )
-    content["version"] = version or least
-    changes = replace(changes, after=changes.after | {"version": content["version"]})
-    published = sum(table.num_rows for table in configs.get("default", {}).values())
-    content["changelog"] = changelog(before.release.manifest, changes, content["version"], published)
-    return changes
-
-
 def _complete(rows: pa.Table) -> pa.Table:
     """Add the provenance columns that no step of this builder filled, as nulls."""
     for name, kind in schema.PROVENANCE:
@@ -407,18 +302,6 @@ def _suite(index: SuiteIndex | None, path: Path | None) -> dict[str, Any] | None
     if index is None or path is None:
         return None
     return {"sha256": manifest.file_entry(path)["sha256"], "tasks": index.summary()}
-
-
-def _settings(builder: Builder) -> dict[str, Any]:
-    """The builder's thresholds, as plain JSON."""
-    filters = {step.name: asdict(step) for step in builder.filters}  # type: ignore[call-overload]
-    settings = {
-        "filters": filters,
-        "splits": asdict(builder.splits),
-        "preference_margin": builder.preference_margin,
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(settings, default=str))
-    return plain
 
 
 def _card_facts(

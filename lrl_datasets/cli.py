@@ -315,6 +315,7 @@ def diff(
     from lrl_datasets.release import diff as differences
     from lrl_datasets.release import locations
     from lrl_datasets.release.renamed import beside, read_names
+    from lrl_datasets.release.versions import as_json
 
     if json_file and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
         raise LrlError(f"--json {json_file}: name a file in a folder that is there")
@@ -324,7 +325,7 @@ def diff(
     found = differences.compare(locations.read(before, endpoint), locations.read(after, endpoint), names)
     out.print(report.difference(found))
     if json_file:
-        text = json.dumps(found.as_json(), indent=2, ensure_ascii=False, sort_keys=True)
+        text = json.dumps(as_json(found), indent=2, ensure_ascii=False, sort_keys=True)
         json_file.write_text(text + "\n", encoding="utf-8")
         say(f"wrote {json_file}")
     if found.errors:

@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lrl_datasets import schema
-from lrl_datasets.release.diff import Diff, minimum_version, required_bump, version_key
+from lrl_datasets.release.diff import Diff
 from lrl_datasets.release.manifest import leak_checked
 from lrl_datasets.release.plan import Plan
 from lrl_datasets.release.verify import Checked
+from lrl_datasets.release.versions import minimum_version, required_bump, version_key
 
 _BAR = 20
 

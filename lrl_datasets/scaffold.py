@@ -253,7 +253,7 @@ the splits. Written by `lrl new language`; `swahili_instruct.py` is the worked e
 """
 
 from lrl_datasets import languages
-from lrl_datasets.build import Builder
+from lrl_datasets.builder import Builder
 from lrl_datasets.filters.duplicates import Duplicates
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.language_id import LanguageId

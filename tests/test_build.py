@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lrl_datasets import card_validator, schema
-from lrl_datasets.build import Builder, Built, build
+from lrl_datasets.build import Built, build
+from lrl_datasets.builder import Builder
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
 from lrl_datasets.filters.duplicates import Duplicates

@@ -15,7 +15,7 @@ LEVELS = (
     ("training", "report", "scaffold", "doctor"),
     ("evaluation",),
     ("build",),
-    ("lock",),
+    ("builder", "lock"),
     ("release",),
     ("crowd",),
     ("filters", "sources"),

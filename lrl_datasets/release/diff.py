@@ -1,27 +1,22 @@
-"""What changed between two releases, row by row, and which semantic version that calls for.
+"""What changed between two releases, row by row.
 
 Takes two `locations.Release`s (from folders, from the Hub, or from a build before it is written), gives a `Diff`.
 Rows are matched by `id`, in every config. A row's content is its text; everything else is metadata, and a change
 of `source_revision` or `batch` (the export) alone is only counted, since a source that moves on changes it in every
 row. Rows keep their split for ever, so one that moved is always an error, and who was withdrawn never comes back.
-
-Versions are semantic (semver.org) over what a user loads: a schema break is major, rows added, removed or changed
-in text are minor, metadata alone is a patch.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
-from lrl_datasets.errors import LrlError
 from lrl_datasets.release.locations import Release
 from lrl_datasets.release.renamed import keys_differ, rename
 from lrl_datasets.release.withdrawal import recognised
@@ -100,15 +95,6 @@ class Diff:
             found.insert(0, f"two datasets: {self.before['repository']} and {self.after['repository']}")
         return found
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the whole diff as plain JSON, with what it calls for."""
-        return {
-            **asdict(self),
-            "errors": self.errors,
-            "bump": required_bump(self),
-            "minimum_version": minimum_version(self.before["version"], self),
-        }
-
 
 def compare(before: Release, after: Release, renamed: Mapping[str, str] | None = None) -> Diff:
     """Compare two releases.
@@ -151,45 +137,6 @@ def compare(before: Release, after: Release, renamed: Mapping[str, str] | None =
         ),
         untranslated=untranslated,
     )
-
-
-def required_bump(diff: Diff) -> Bump | None:
-    """Return which part of the version the change must raise; None where nothing at all changed."""
-    bumps = {change.bump for change in diff.schema}
-    for changes in diff.configs.values():
-        if changes.added or changes.removed or changes.withdrawn or changes.content:
-            bumps.add("minor")
-        if changes.metadata or changes.revision_only:
-            bumps.add("patch")
-    if diff.facts or diff.withdrawn or diff.moved:
-        bumps.add("patch")
-    order: tuple[Bump, ...] = ("major", "minor", "patch")
-    return next((bump for bump in order if bump in bumps), None)
-
-
-def minimum_version(previous_version: str, diff: Diff) -> str:
-    """Return the smallest version that the change may be published as; the previous one if nothing changed."""
-    version_key(previous_version)
-    bump = required_bump(diff)
-    return raised(previous_version, bump) if bump else previous_version
-
-
-def raised(version: str, bump: Bump) -> str:
-    """Return the next version: one part raised, those behind it zero."""
-    major, minor, patch = version_key(version)
-    return {
-        "major": f"{major + 1}.0.0",
-        "minor": f"{major}.{minor + 1}.0",
-        "patch": f"{major}.{minor}.{patch + 1}",
-    }[bump]
-
-
-def version_key(version: str) -> tuple[int, int, int]:
-    """Return a version as numbers that compare: `1.10.0` comes after `1.9.0`."""
-    if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", version):
-        raise LrlError(f"version {version!r} is not MAJOR.MINOR.PATCH, like 1.0.0")
-    major, minor, patch = map(int, version.split("."))
-    return major, minor, patch
 
 
 # ---- rows -----------------------------------------------------------------------------------------------

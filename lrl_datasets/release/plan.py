@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release import locations, manifest, renamed
-from lrl_datasets.release.diff import compare, minimum_version
+from lrl_datasets.release.diff import compare
+from lrl_datasets.release.versions import minimum_version
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

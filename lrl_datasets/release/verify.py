@@ -19,8 +19,8 @@ import yaml
 from lrl_datasets import card_validator, schema
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release import checks, citation, locations, manifest, withdrawal
-from lrl_datasets.release.diff import version_key
 from lrl_datasets.release.locations import Release
+from lrl_datasets.release.versions import version_key
 
 Check = Callable[[Release], Iterator[str]]
 

@@ -14,10 +14,10 @@ import pytest
 from lrl_datasets import local_hub, pseudonyms
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import add_column
-from lrl_datasets.release import diff as diffs
 from lrl_datasets.release.changelog import changelog
-from lrl_datasets.release.diff import compare, minimum_version, required_bump
+from lrl_datasets.release.diff import compare
 from lrl_datasets.release.locations import Release, locate, read
+from lrl_datasets.release.versions import as_json, minimum_version, required_bump, version_key
 from lrl_datasets.release.withdrawal import Asked, hashed
 from tests.hub import run_client, running_hub
 from tests.sources.exports import Row
@@ -102,7 +102,7 @@ def test_added_removed_edited_and_judged_anew(tmp_path: Path, release: Release) 
     }  # fmt: skip
     assert required_bump(found) == "minor"
     assert minimum_version("1.0.9", found) == "1.1.0"
-    assert json.loads(json.dumps(found.as_json()))["minimum_version"] == "1.1.0"
+    assert json.loads(json.dumps(as_json(found)))["minimum_version"] == "1.1.0"
 
 
 def test_an_export_in_another_order_is_no_change(tmp_path: Path, release: Release) -> None:
@@ -227,7 +227,7 @@ def test_two_datasets_and_bad_versions_are_named(release: Release) -> None:
     assert compare(release, other).errors == ["two datasets: test/mini and test/other"]
     with pytest.raises(LrlError, match=r"v1\.0.*MAJOR\.MINOR\.PATCH"):
         minimum_version("v1.0", compare(release, release))
-    assert diffs.version_key("1.10.0") > diffs.version_key("1.9.0")
+    assert version_key("1.10.0") > version_key("1.9.0")
 
 
 def test_a_release_on_the_hub_is_read_at_its_tag(tmp_path: Path, release: Release) -> None:
@@ -235,9 +235,9 @@ def test_a_release_on_the_hub_is_read_at_its_tag(tmp_path: Path, release: Releas
     with running_hub(tmp_path) as hub:
         local_hub.put(tmp_path / "hub", "test/mini", release.folder, tag="v1.0.0")
         said = run_client(
-            "from lrl_datasets.release import diff, locations\n"
+            "from lrl_datasets.release import diff, locations, versions\n"
             f"here, there = locations.read({str(release.folder)!r}), locations.read('test/mini@v1.0.0')\n"
-            "print(there.folder != here.folder, diff.required_bump(diff.compare(here, there)))\n"
+            "print(there.folder != here.folder, versions.required_bump(diff.compare(here, there)))\n"
             "from lrl_datasets.errors import LrlError\n"
             "for name in ('test/mini@v9.9.9', 'test/mini@1.0.0', 'test/nothing@v1.0.0', 'test/mini'):\n"
             "    try: locations.locate(name)\n"

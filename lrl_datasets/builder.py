@@ -1,0 +1,110 @@
+"""What a script in `builders/` declares: one published dataset, its sources, its filters and their thresholds."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lrl_datasets import schema
+from lrl_datasets.errors import LrlError
+from lrl_datasets.filters.base import Filter
+from lrl_datasets.release import withdrawal
+from lrl_datasets.release.splits import Splits
+from lrl_datasets.sources.base import Source
+from lrl_datasets.sources.campaign import Campaign
+
+
+@dataclass(frozen=True)
+class Builder:
+    """One published dataset: what a script in `builders/` declares."""
+
+    repository: str
+    """Dataset id on the Hub, `namespace/name`."""
+    title: str
+    language: str
+    """Code as in the language files, `swh_Latn`."""
+    sources: tuple[Source, ...]
+    filters: tuple[Filter, ...]
+    """With their thresholds, in the order of `schema.FILTER_ORDER`."""
+    splits: Splits
+    preference_margin: float
+    """Smallest difference of helpfulness between two answers that makes a preference pair."""
+    sample: Path | None = None
+    """The embedded campaign that `--sample` puts in the place of the sources."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repository):
+            raise ValueError(f"repository must be namespace/name, not {self.repository!r}")
+        names = [step.name for step in self.filters]
+        order = [name for name in schema.FILTER_ORDER if name in names]
+        if names != order or {"normalise", "personal_data"} - set(names):
+            raise ValueError(f"filters must stand in the order of schema.FILTER_ORDER, with both "
+                             f"normalise and personal_data: {names}")  # fmt: skip
+
+    def settings(self) -> dict[str, Any]:
+        """Return the thresholds as plain JSON, for the manifest."""
+        settings = {
+            "filters": {step.name: asdict(step) for step in self.filters},  # type: ignore[call-overload]
+            "splits": asdict(self.splits),
+            "preference_margin": self.preference_margin,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(settings, default=str))
+        return plain
+
+    def chosen(
+        self, sample: bool, given: Mapping[str, Path], only: Collection[str]
+    ) -> list[tuple[Source, Path | None]]:
+        """Return the sources that a build reads, each with the files that replace it.
+
+        Parameters
+        ----------
+        sample, given, only
+            As in `build.build`.
+
+        Raises
+        ------
+        LrlError
+            There is no such source, file or sample, or the options contradict each other.
+        """
+        declared: dict[str, Source] = {source.name: source for source in self.sources}
+        if sample:
+            if self.sample is None:
+                raise LrlError(f"{self.repository} has no embedded sample")
+            if given or only:
+                raise LrlError("--sample reads the embedded campaign alone: leave out --source and --only")
+            return [(Campaign(name="campaign"), self.sample)]
+        for name, path in sorted(given.items()):
+            if not path.exists():
+                raise LrlError(f"--source {name}={path}: there is no such file or folder")
+            if name not in declared:
+                if not (path / "campaign.toml").is_file():
+                    raise LrlError(
+                        f"--source {name}={path}: {self.repository} declares no source {name!r} "
+                        f"(it has {', '.join(declared)}); only a campaign folder, with a campaign.toml, can be added"
+                    )
+                declared[name] = Campaign(name=name)
+        if unknown := sorted(set(only) - set(declared)):
+            raise LrlError(f"--only {', '.join(unknown)}: no such source; there are {', '.join(declared)}")
+        names = [name for name in declared if name in only] if only else list(declared)
+        return [(declared[name], given.get(name)) for name in names]
+
+
+def withdrawn_file(source: Source, path: Path | None, beside: Path | None) -> Path | None:
+    """Return where a source's withdrawn stand: in the campaign folder, or beside the builder's script.
+
+    Parameters
+    ----------
+    source, path
+        As `Builder.chosen` returns them.
+    beside
+        The script's folder, where it has one.
+    """
+    folder = beside
+    if isinstance(source, Campaign):
+        folder = path or source.path
+        folder = folder.parent if folder and folder.is_file() else folder
+    return folder / withdrawal.FILE if folder else None
