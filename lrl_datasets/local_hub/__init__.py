@@ -5,25 +5,29 @@ transformers, lm-eval) that have its address in `HF_ENDPOINT`. It knows nothing 
 repositories, commits, branches and tags of any dataset or model. Clients upload by LFS or by Xet, whichever they
 choose, and download by plain HTTP.
 
-`objects.py` and `store.py` are what is kept, `api.py`, `uploads.py`, `xet.py` and `describe.py` what is answered,
-`server.py` and `body.py` how it is carried, `faults.py` how it goes wrong on purpose. `pages.py` is what
-a browser is shown, `mirror.py` brings repositories here from another Hub.
+`objects.py`, `repositories.py` and `store.py` are what is kept, `removal.py` what leaves. `api.py`, `uploads.py`,
+`xet.py`, `pulls.py` and `describe.py` are what is answered, `server.py` and `body.py` how it is carried, `faults.py`
+how it goes wrong on purpose. `pages.py` is what a browser is shown, `mirror.py` brings repositories here from
+another Hub.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.commits import Changes
 from lrl_datasets.local_hub.faults import Fault
 from lrl_datasets.local_hub.objects import Entry, HubError, is_lfs
+from lrl_datasets.local_hub.removal import Collected
+from lrl_datasets.local_hub.removal import collect as _collect
 from lrl_datasets.local_hub.server import Server
 from lrl_datasets.local_hub.store import Store
 
-__all__ = ["Fault", "HubError", "Server", "Store", "put", "serve", "serve_forever"]
+__all__ = ["Collected", "Fault", "HubError", "Server", "Store", "collect", "put", "serve", "serve_forever"]
 
 
 def serve(
@@ -43,7 +47,8 @@ def serve(
     Raises
     ------
     LrlError
-        The port is taken, or the address is not loopback and there is no token.
+        The port is taken or none, the address is not loopback and there is no token, or another server serves
+        the folder.
     """
     return Server(directory, port, host, token, faults=faults)
 
@@ -54,7 +59,7 @@ def serve_forever(
     """Serve until interrupted: prints the endpoint and the line that points clients to it, logs to stderr."""
     logger = logging.getLogger("lrl_datasets.local_hub")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_Dated("%(asctime)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
@@ -126,6 +131,28 @@ def put(
     if tag is not None and store.refs(kind, repo_id).tags.get(tag) != head.id:
         store.create_tag(kind, repo_id, tag, head.id)
     return head.id
+
+
+def collect(directory: Path, older_than: float) -> Collected:
+    """Remove from a store what no branch, tag or open pull request leads to; see `removal.collect`.
+
+    Raises
+    ------
+    LrlError
+        `directory` is no store.
+    """
+    if not (Path(directory) / "objects").is_dir():
+        raise LrlError(f"{directory}: no store of a local Hub")
+    try:
+        return _collect(Store(directory), older_than)
+    except HubError as refusal:
+        raise LrlError(f"{directory}: {refusal.message}") from None
+
+
+class _Dated(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """Return an ISO time with its offset from UTC."""
+        return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
 
 
 def _entry(store: Store, attributes: str, folder: Path, path: Path) -> Entry:

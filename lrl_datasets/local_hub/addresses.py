@@ -6,6 +6,7 @@ from __future__ import annotations
 _ACTIONS = {
     "revision", "tree", "paths-info", "refs", "commits", "commit", "preupload", "branch", "tag",
     "xet-write-token", "xet-read-token", "parquet", "settings", "discussions", "super-squash", "resolve", "raw",
+    "lfs-files",
 }  # fmt: skip
 
 

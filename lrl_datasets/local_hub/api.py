@@ -1,21 +1,23 @@
 """The Hub's HTTP API over a store: one request in, one response out, no sockets.
 
 Written against what huggingface_hub 2.4 and datasets 5.2 send and read: repositories, refs, tags, branches,
-info, tree, paths, history, `resolve`, and the uploads of `uploads.py` (LFS) and `xet.py`. Pull requests are
-commits that may be merged, without the discussion. Spaces are refused with a sentence that says so.
+info, tree, paths, history, `resolve`, and the uploads of `uploads.py` (LFS) and `xet.py`. Pull requests (`pulls.py`)
+are commits that may be merged or closed, without the discussion. Spaces are refused with a sentence that says so.
 """
 
 from __future__ import annotations
 
 import hmac
 import mimetypes
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, quote
 
 from lrl_datasets import card_validator
-from lrl_datasets.local_hub import pages
+from lrl_datasets.local_hub import pages, pulls, removal
 from lrl_datasets.local_hub.addresses import kind_and_id, revision_and_path, split_id
+from lrl_datasets.local_hub.commits import stamp
 from lrl_datasets.local_hub.describe import (
     describe_file,
     describe_folder,
@@ -25,7 +27,8 @@ from lrl_datasets.local_hub.describe import (
 )
 from lrl_datasets.local_hub.objects import HubError
 from lrl_datasets.local_hub.protocol import Request, Response, page
-from lrl_datasets.local_hub.store import KINDS, Store
+from lrl_datasets.local_hub.repositories import KINDS
+from lrl_datasets.local_hub.store import Store
 from lrl_datasets.local_hub.uploads import Uploads
 from lrl_datasets.local_hub.xet import Xet
 
@@ -94,12 +97,16 @@ class Api:
                 revision = "main"
             case ["tree" | "commit", revision]:
                 pass
+            case ["discussions", number]:
+                revision = ""
             case _:
                 raise _nothing_here(request)
         kind, repo_id = kind_and_id(segments[:at])
         if len(segments) < at or not self.store.exists(kind, repo_id):
             raise _nothing_here(request)
         self._may_read(request, kind, repo_id)
+        if not revision:
+            return Response(page=pages.pull_page(self.store, kind, repo_id, number, request.base))
         return Response(page=pages.repository_page(self.store, kind, repo_id, revision, request.base))
 
     # ---- who may ----
@@ -181,6 +188,10 @@ class Api:
                 return self._file(request, kind, repo_id, revision, "/".join(path))
             case (("GET" | "HEAD"), [] | ["revision", _]):
                 return self._info(request, kind, repo_id, rest[1] if rest else "main")
+            case "GET", ["discussions"]:
+                return Response(data=pulls.listed(self.store, kind, repo_id, request))
+            case "GET", ["discussions", number]:
+                return Response(data=pulls.detailed(self.store, kind, repo_id, number))
             case _, ["xet-read-token", *_]:
                 raise HubError(404, "Downloads from this Hub are plain HTTP")
             case "GET", ["xet-write-token", *_]:
@@ -196,6 +207,16 @@ class Api:
                 return self.uploads.commit(request, kind, repo_id, revision)
             case "POST", ["discussions", number, "merge"]:
                 self.store.merge(kind, repo_id, number)
+                return Response()
+            case "POST", ["discussions", number, "status"]:
+                return self._close(request, kind, repo_id, number)
+            case "GET", ["lfs-files"]:
+                return self._lfs_files(request, kind, repo_id)
+            case "POST", ["lfs-files", "batch"]:
+                asked = request.json()["deletions"]
+                shas, rewrite = set(map(str, asked["sha"])), asked.get("rewriteHistory") is not False
+                removal.erase(self.store, kind, repo_id, shas, rewrite=rewrite)
+                self.xet.retire()  # what was sent is in there too
                 return Response()
             case "POST", ["super-squash", branch]:
                 title = str(request.json().get("message") or f"Squash {branch}")
@@ -217,6 +238,21 @@ class Api:
                 self.store.delete_tag(kind, repo_id, "/".join(name))
                 return Response()
         raise _nothing_here(request)
+
+    def _close(self, request: Request, kind: str, repo_id: str, number: str) -> Response:
+        status = request.json().get("status")
+        if status not in ("open", "closed"):
+            raise HubError(400, "A pull request may be set open or closed")
+        self.store.close(kind, repo_id, number, reopen=status == "open")
+        event = pulls.status_event(
+            pulls.pull(self.store.refs(kind, repo_id), number), stamp(datetime.now(UTC))
+        )
+        return Response(data={"newStatus": event})
+
+    def _lfs_files(self, request: Request, kind: str, repo_id: str) -> Response:
+        found, start = removal.lfs_files(self.store, kind, repo_id), request.number("cursor", 0)
+        following = start + TREE_PAGE if start + TREE_PAGE < len(found) else None
+        return page(request, found[start : start + TREE_PAGE], following)
 
     def _settings(self, request: Request, kind: str, repo_id: str) -> Response:
         asked = request.json()

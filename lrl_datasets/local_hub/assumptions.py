@@ -6,8 +6,10 @@ dataset that it makes and deletes again, and says where the answers differ: `lrl
 maintainer with a write token. Where they do, mend the module that the probe names and this list stays true.
 
 Known and meant to differ, and therefore no probes: no `lastCommit` by file (the commit asked for stands in), a
-merged pull request is a fast-forward here, the default `.gitattributes` leaves out formats nobody uploads here,
-repositories are not gated, downloads carry no Xet headers, `https://HUB/ID` shows a plainer page.
+merged pull request is a fast-forward here and has no textual diff, squashing main drops the commits of those
+merged or closed, what is deleted for good lies on the disk until it is collected, the default `.gitattributes`
+leaves out formats nobody uploads here, repositories are not gated, downloads carry no Xet headers,
+`https://HUB/ID` shows a plainer page.
 """
 
 from __future__ import annotations

@@ -37,7 +37,14 @@ class Refs:
     converts: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     pulls: dict[str, str] = field(default_factory=dict)
-    """Pull requests by number, open or merged: `refs/pr/1` and so on."""
+    """The heads of pull requests by number: `refs/pr/1` and so on."""
+    requests: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What else is known of pull requests, also of those without a head any more: `title`, `created`, `status`
+    (open, closed, merged), and of merged ones where main stood `before`."""
+
+    def tables(self) -> tuple[dict[str, str], ...]:
+        """Return everything that holds commits: whatever no name here leads to may be collected."""
+        return self.branches, self.converts, self.tags, self.pulls
 
 
 @dataclass
@@ -47,6 +54,11 @@ class Changes:
     add: dict[str, Entry] = field(default_factory=dict)
     delete_files: list[str] = field(default_factory=list)
     delete_folders: list[str] = field(default_factory=list)
+
+
+def next_request(refs: Refs) -> str:
+    """Return the number of the next pull request; none is given twice."""
+    return str(max(map(int, [*refs.pulls, *refs.requests]), default=0) + 1)
 
 
 def stamp(when: datetime) -> str:

@@ -21,7 +21,8 @@ from typing import Any
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.commits import Commit, stamp
 from lrl_datasets.local_hub.objects import Entry, HubError, git_blob
-from lrl_datasets.local_hub.store import KINDS, Store
+from lrl_datasets.local_hub.repositories import KINDS
+from lrl_datasets.local_hub.store import Store
 
 WORKERS = 4
 """Files at a time; more help little on the connections that this is for."""

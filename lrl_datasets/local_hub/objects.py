@@ -1,7 +1,9 @@
 """The contents of files, each stored once under its SHA-256.
 
 Contents arrive as streams, are hashed on the way to a temporary file, synced, and renamed to their hash; they
-never change afterwards. Nothing is removed when a repository goes: another may hold the same content.
+never change afterwards. Nothing is removed when a repository goes: another may hold the same content. What none
+holds is collected (`removal.py`), unless it is young: an upload comes before the commit that names it. So a content
+that a client need not send again, since it is here, counts as new from then on (`has`).
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,36 +92,55 @@ class Objects:
         self, chunks: Iterable[bytes], sha256: str | None = None, size: int | None = None
     ) -> tuple[str, int]:
         """Stream a content in; with `sha256` and `size` it must have them. Returns both."""
-        digest, length = hashlib.sha256(), 0
         with Incoming(self.tmp) as incoming:
-            for chunk in chunks:
-                digest.update(chunk)
-                length += len(chunk)
-                if size is not None and length > size:
-                    raise HubError(400, f"More than the {size} bytes that were announced")
-                incoming.file.write(chunk)
-            found = digest.hexdigest()
-            if sha256 not in (None, found) or size not in (None, length):
-                raise HubError(400, f"Received {length} bytes with SHA-256 {found}, not {size}, {sha256}")
+            found, length = measured(chunks, incoming.file.write, sha256, size)
             incoming.keep(self.path(found))
         return found, length
+
+    def has(self, sha256: str) -> bool:
+        """Say whether a content is here; if so, whoever asked may count on it for as long as on a new one."""
+        try:
+            os.utime(self.path(sha256))
+        except FileNotFoundError:
+            return False
+        except PermissionError:  # another user's, in a shared folder
+            return self.path(sha256).exists()
+        return True
 
     def add_regular(self, content: bytes) -> Entry:
         """Store a content that git itself would keep."""
         sha256 = hashlib.sha256(content).hexdigest()
-        if not self.path(sha256).exists():
+        if not self.has(sha256):
             self.add([content])
         return Entry(git_blob(content), sha256, len(content), lfs=False)
 
     def lfs_entry(self, sha256: str, size: int | None = None) -> Entry:
         """Return the entry of an LFS file whose content is stored already; 400 where it is not."""
         try:
+            self.has(sha256)
             stored = self.path(sha256).stat().st_size
         except FileNotFoundError:
             raise HubError(400, f"LFS object {sha256} was not uploaded") from None
         if size not in (None, stored):
             raise HubError(400, f"LFS object {sha256} has {stored} bytes, not {size}")
         return Entry(git_blob(lfs_pointer(sha256, stored)), sha256, stored, lfs=True)
+
+
+def measured(
+    chunks: Iterable[bytes], write: Callable[[bytes], object], sha256: str | None, size: int | None
+) -> tuple[str, int]:
+    """Pass a content on and return its SHA-256 and size; 400 where it has not those that were announced."""
+    digest, length = hashlib.sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        length += len(chunk)
+        if size is not None and length > size:
+            raise HubError(400, f"More than the {size} bytes that were announced")
+        write(chunk)
+    found = digest.hexdigest()
+    if sha256 not in (None, found) or size not in (None, length):
+        raise HubError(400, f"Received {length} bytes with SHA-256 {found}, not {size}, {sha256}")
+    return found, length
 
 
 def is_lfs(attributes: str, path: str, sample: bytes, size: int) -> bool:
@@ -162,12 +183,16 @@ class Incoming:
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
-        os.chmod(self._temporary, mode)
+        with suppress(FileNotFoundError):
+            os.chmod(self._temporary, mode)
         if not target.parent.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             sync_folder(target.parent.parent)
         if replace:
-            os.replace(self._temporary, target)
+            try:
+                os.replace(self._temporary, target)
+            except FileNotFoundError:
+                raise HubError(503, "What was on its way was collected meanwhile: send it again") from None
         else:
             try:
                 os.link(self._temporary, target)

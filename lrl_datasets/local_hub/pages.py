@@ -1,4 +1,4 @@
-"""The pages for people: what a Hub holds, and of each repository its versions, files and card.
+"""The pages for people: what a Hub holds, of each repository versions, files and card, and its pull requests.
 
 Plain HTML without scripts, readable on a phone and without a network. A card is rendered from its Markdown with
 raw HTML shown as text; links and images lead to the repository's own files or, links only, elsewhere. The
@@ -20,7 +20,9 @@ from markupsafe import Markup
 from lrl_datasets import card_validator
 from lrl_datasets.local_hub.commits import Commit
 from lrl_datasets.local_hub.describe import card_data
-from lrl_datasets.local_hub.store import KINDS, Store
+from lrl_datasets.local_hub.pulls import proposal, pull, pulls
+from lrl_datasets.local_hub.repositories import KINDS
+from lrl_datasets.local_hub.store import Store
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'"
 MAX_FILES = 500
@@ -54,12 +56,28 @@ def repository_page(store: Store, kind: str, repo_id: str, revision: str, base: 
     at = f"{path}/resolve/{quote(revision, safe='')}/"
     files = [(name, at + quote(name), _bytes(entry.size)) for name, entry in commit.files.items()]
     card = _card(store, commit)
+    proposed = [(one, path + "/discussions/" + one.number) for one in pulls(refs)]
     shown = {name: value for name, value in card_data(store, commit).items() if name in _FACTS}
     return _pages.get_template("repository.html.j2").render(
         kind=kind, id=repo_id, path=path, revision=revision, base=base, commit=commit, size=_size(commit),
-        private=refs.private, versions=versions, files=files[:MAX_FILES], count=len(files),
+        private=refs.private, versions=versions, pulls=proposed, files=files[:MAX_FILES], count=len(files),
         facts={name: _words(value) for name, value in shown.items()},
         card=Markup(render_card(card, at)) if card else None,  # noqa: S704
+    )  # fmt: skip
+
+
+def pull_page(store: Store, kind: str, repo_id: str, number: str, base: str) -> str:
+    """Return a pull request's page: its status, what it changes against main, and how to merge it."""
+    one, path = pull(store.refs(kind, repo_id), number), _path(kind, repo_id)
+    found = proposal(store, kind, repo_id, one)
+    at = f"{path}/resolve/{quote(one.ref, safe='')}/"
+    files = [] if found is None else [
+        (file, at + quote(file.path), " → ".join(_bytes(n) for n in (file.before, file.after) if n is not None))
+        for file in found.files
+    ]  # fmt: skip
+    return _pages.get_template("pull.html.j2").render(
+        kind=kind, id=repo_id, path=path, base=base, pull=one, found=found, files=files[:MAX_FILES],
+        count=len(files),
     )  # fmt: skip
 
 

@@ -2,13 +2,13 @@
 
 A thread serves each connection. Bodies are streamed both ways, so a file's size is no matter. On loopback a
 page in a browser could reach the server too, so a request whose `Host` is another name, or that a foreign
-page sends (`Origin`), is refused. Log lines hold no query, where upload signatures stand, and no header.
+page sends (`Origin`), is refused. A log line is client, method, path, status, bytes and time taken; it holds no
+query, where upload signatures stand, and no header. One server at a time serves a store (`presence.py`).
 """
 
 from __future__ import annotations
 
 import io
-import ipaddress
 import json
 import logging
 import re
@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from lrl_datasets.endpoints import is_loopback
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.api import Api
 from lrl_datasets.local_hub.body import Body, BrokenBody, Slice, byte_range
 from lrl_datasets.local_hub.faults import Fault, Faults
 from lrl_datasets.local_hub.objects import HubError
 from lrl_datasets.local_hub.pages import POLICY
+from lrl_datasets.local_hub.presence import Presence
 from lrl_datasets.local_hub.protocol import Request, Response
 from lrl_datasets.local_hub.store import Store
 
@@ -57,7 +59,8 @@ class Server:
     Raises
     ------
     LrlError
-        The port is taken, or the address is not loopback and there is no token.
+        The port is taken or none, the address is not loopback and there is no token, or another server serves
+        the store.
     """
 
     def __init__(
@@ -69,25 +72,24 @@ class Server:
         *,
         faults: list[Fault] | None = None,
     ) -> None:
-        loopback = _is_loopback(host)
-        if not loopback and not token:
-            raise LrlError(
-                f"{host} can be reached from other machines: serving there needs a token for writing"
-            )
+        name = f"[{host}]" if ":" in host else host
+        loopback = _checked(host, name, port, token)
+        try:
+            store = Store(Path(directory))
+        except OSError as problem:
+            raise LrlError(f"{directory}: cannot hold a store: {problem.strerror or problem}") from None
+        self._presence = Presence(store)
         try:
             self._http = _HttpServer(host, port)
         except OSError as problem:
+            self._presence.leave()
             raise LrlError(f"cannot serve on {host}:{port}: {problem.strerror or problem}") from None
         self._http.check_host = loopback
         self._http.faults = Faults([] if faults is None else faults)
-        try:
-            self._http.api = Api(Store(Path(directory)), token)
-        except OSError as problem:
-            self._http.server_close()
-            raise LrlError(f"{directory}: cannot hold a store: {problem.strerror or problem}") from None
-        name = f"[{host}]" if ":" in host else host
+        self._http.api = Api(store, token)
         self.url = f"http://{name}:{self._http.server_address[1]}"
         """What `HF_ENDPOINT` is set to."""
+        self._presence.tell(self.url)
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="local-hub"
         )
@@ -124,6 +126,7 @@ class Server:
         self._http.server_close()
         self._http.drop_connections()
         self._thread.join()
+        self._presence.leave()
 
     def __enter__(self) -> Server:
         return self
@@ -184,6 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         started = time.perf_counter()
+        # Nothing that a client sends makes a second line of the log, or moves a terminal's cursor.
+        path = re.sub(r"[^\x21-\x7e]", "?", urlsplit(self.path).path)
         encoding = self.headers.get("Transfer-Encoding")
         body = Body(cast("BinaryIO", self.rfile), self.headers.get("Content-Length"), encoding)
         try:
@@ -195,13 +200,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             status, sent = 0, 0
         except Exception:
-            log.exception("%s %s failed", self.command, urlsplit(self.path).path)
+            log.exception("%s %s %s failed", self.client_address[0], self.command, path)
             status, sent = self._send(_refusal(HubError(500, "Internal error; the Hub's log says more")))
         if status and not body.drain(_DRAIN):
             self.close_connection = True
-        path = re.sub(r"[^\x21-\x7e]", "?", urlsplit(self.path).path)
         milliseconds = (time.perf_counter() - started) * 1000
-        log.info("%s %s %s %d B %.0f ms", self.command, path, status or "broken off", sent, milliseconds)
+        client, said = self.client_address[0], status or "broken off"
+        log.info("%s %s %s %s %d B %.0f ms", client, self.command, path, said, sent, milliseconds)
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
@@ -302,7 +307,9 @@ class _Handler(BaseHTTPRequestHandler):
         data = json.dumps({"error": message or "refused"}).encode()
         with suppress(OSError):
             self._write(code, {"Content-Type": "application/json"}, io.BytesIO(data), len(data))
-        log.info("%s refused: %s", self.command, code)
+        log.info(
+            "%s %s refused: %s", self.client_address[0], re.sub(r"[^\x21-\x7e]", "?", self.command), code
+        )
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep http.server's own lines, which hold whole addresses, out of the log."""
@@ -316,9 +323,20 @@ def _refusal(refusal: HubError) -> Response:
     return Response(refusal.status, {"error": refusal.message, **refusal.extra}, headers)
 
 
-def _is_loopback(host: str) -> bool:
+def _checked(host: str, name: str, port: int, token: str | None) -> bool:
+    """Refuse where nobody can serve, or should; says whether only this computer reaches the address."""
+    if not 0 <= port <= 65535:
+        raise LrlError(f"{port} is no port: name one from 1 to 65535, or 0 for a free one")
     try:
-        found = {str(item[4][0]) for item in socket.getaddrinfo(host, None)}
-    except OSError:
+        socket.getaddrinfo(host or "?", port)
+    except (OSError, UnicodeError):
         raise LrlError(f"unknown host {host!r}") from None
-    return bool(found) and all(ipaddress.ip_address(address).is_loopback for address in found)
+    loopback = is_loopback(f"http://{name}")
+    if not loopback and not token:
+        raise LrlError(
+            f"{host} can be reached from other machines, so writing there needs a token: set the environment "
+            "variable LRL_HUB_TOKEN to a secret of your own, for instance\n"
+            '  export LRL_HUB_TOKEN="hf_$(openssl rand -hex 16)"\n'
+            "and give it to those who write, as their HF_TOKEN"
+        )
+    return loopback

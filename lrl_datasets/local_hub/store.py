@@ -1,135 +1,36 @@
-"""What the local Hub keeps of a repository: commits and refs, as plain files.
+"""What is done to the local Hub's repositories, each in one step that is done or not, whatever breaks off.
 
-    objects/ab/abcd…                        a file's bytes (`objects.py`)
-    datasets/ORG--NAME/commits/0123….json   one commit: parent, date, message and the whole tree
-    datasets/ORG--NAME/refs.json            branches, tags and converts, each a commit id
-    models/…                                the same for models
-    secret                                  what upload addresses are signed with; mode 0600
-    xet/                                    what Xet clients sent (`xet.py`); may be removed
-    mirror/                                 what broken mirror runs have fetched (`mirror.py`); may be removed
-    locks/ tmp/                             writers take turns; files on their way
-
-There is no database. Everything is written to a temporary file, synced and renamed, and the refs file last:
-a crash at any point leaves the previous state and at most an unreferenced file. Commits never change. Writers
-of one repository take turns through a lock file, also between processes. Names that came from a client are
-checked before they become a path on disk, and paths inside a repository never become one.
+`repositories.py` says how they lie on disk and what keeps writers apart; `removal.py` is what leaves for good.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock
-
-from lrl_datasets.local_hub.commits import (
-    Changes,
-    Commit,
-    Refs,
-    apply,
-    commit_json,
-    heads_of,
-    read_commit,
-    stamp,
-)
-from lrl_datasets.local_hub.names import check_path, check_ref, check_repo_id
-from lrl_datasets.local_hub.objects import (
-    GITATTRIBUTES,
-    Entry,
-    HubError,
-    Objects,
-    made_once,
-    sync_folder,
-    write_file,
-)
-
-KINDS = ("datasets", "models")
+from lrl_datasets.local_hub.commits import Changes, Commit, Refs, apply, commit_json, heads_of, next_request
+from lrl_datasets.local_hub.names import check_path, check_ref
+from lrl_datasets.local_hub.objects import GITATTRIBUTES, HubError, sync_folder, write_file
+from lrl_datasets.local_hub.repositories import Repositories
 
 
-class Store:
-    """A folder of repositories.
+class Store(Repositories):
+    """A folder of repositories; several processes may work on one.
 
     Parameters
     ----------
     root
-        The folder; made if it is not there. Several processes may work on one.
+        The folder; made if it is not there.
     """
-
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root).absolute()
-        for name in ("locks", *KINDS):
-            (self.root / name).mkdir(parents=True, exist_ok=True)
-        self.objects = Objects(self.root)
-        self.secret = made_once(self.root / "secret", self.objects.tmp).encode()
-        """What the addresses and tokens of uploads are signed with, also after a restart."""
-        self._read_commit = functools.lru_cache(maxsize=64)(read_commit)
-
-    # ---- reading ----
-
-    def repositories(self, kind: str) -> list[str]:
-        """Return the ids of all repositories of a kind, sorted."""
-        found = (folder.name for folder in (self.root / kind).iterdir() if (folder / "refs.json").exists())
-        return sorted(name.replace("--", "/") for name in found)
-
-    def exists(self, kind: str, repo_id: str) -> bool:
-        """Say whether there is such a repository."""
-        return (self._folder(kind, repo_id) / "refs.json").exists()
-
-    def refs(self, kind: str, repo_id: str) -> Refs:
-        """Return branches, tags and converts."""
-        try:
-            text = (self._folder(kind, repo_id) / "refs.json").read_text("utf-8")
-        except FileNotFoundError:
-            raise HubError(404, f"Repository not found: {kind}/{repo_id}", "RepoNotFound") from None
-        return Refs(**json.loads(text))
-
-    def resolve(self, kind: str, repo_id: str, revision: str) -> str:
-        """Return the commit id of a branch, tag, `refs/…` name or full commit id."""
-        refs = self.refs(kind, repo_id)
-        named = refs.tags | refs.branches
-        tables = {"heads": refs.branches, "tags": refs.tags, "convert": refs.converts, "pr": refs.pulls}
-        for prefix, table in tables.items():
-            named |= {f"refs/{prefix}/{name}": sha for name, sha in table.items()}
-        if revision in named:
-            return named[revision]
-        if re.fullmatch(r"[0-9a-f]{40}", revision) and self._commit_path(kind, repo_id, revision).exists():
-            return revision
-        raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
-
-    def commit_at(self, kind: str, repo_id: str, revision: str) -> Commit:
-        """Return the commit that a revision names."""
-        return self._read_commit(self._commit_path(kind, repo_id, self.resolve(kind, repo_id, revision)))
-
-    def history(self, kind: str, repo_id: str, revision: str) -> Iterator[Commit]:
-        """Yield the commits of a revision, newest first."""
-        commit = self.commit_at(kind, repo_id, revision)
-        yield commit
-        while commit.parent is not None:
-            commit = self._read_commit(self._commit_path(kind, repo_id, commit.parent))
-            yield commit
-
-    def attributes(self, commit: Commit) -> str:
-        """Return the text of a commit's `.gitattributes`, the default one where it has none."""
-        entry = commit.files.get(".gitattributes")
-        return (
-            GITATTRIBUTES if entry is None else self.objects.path(entry.sha256).read_text("utf-8", "replace")
-        )
-
-    # ---- writing ----
 
     def create(self, kind: str, repo_id: str, private: bool = False) -> None:
         """Make a repository whose first commit holds `.gitattributes`; 409 where there is one already."""
         folder = self._folder(kind, repo_id)
-        with self._lock(kind, repo_id):
+        with self.writing():
             if (folder / "refs.json").exists():
                 raise HubError(409, "You already created this repo")
             (folder / "commits").mkdir(parents=True, exist_ok=True)
@@ -139,7 +40,7 @@ class Store:
 
     def delete(self, kind: str, repo_id: str) -> None:
         """Remove a repository; its contents stay in `objects`, where others may share them."""
-        with self._lock(kind, repo_id):
+        with self.writing():
             self.refs(kind, repo_id)
             gone = Path(tempfile.mkdtemp(dir=self.objects.tmp))
             os.replace(self._folder(kind, repo_id), gone / "repository")
@@ -170,7 +71,7 @@ class Store:
         """
         for path in changes.add:
             check_path(path)
-        with self._lock(kind, repo_id):
+        with self.writing():
             refs = self.refs(kind, repo_id)
             heads, name = heads_of(refs, revision)
             if name not in heads and (create_pr or heads is not refs.converts):
@@ -179,24 +80,48 @@ class Store:
             if parent is not None and parent != head:
                 raise HubError(412, "A commit has happened since. Please refresh and try again.")
             before = self.commit_at(kind, repo_id, head).files if head else {}
+            if heads is refs.pulls and refs.requests.get(name, {}).get("status") == "merged":
+                raise HubError(403, "This pull request is merged already: open another one")
+            self._refuse_collected(changes.add)
             made = self._write_commit(
                 kind, repo_id, apply(changes, before), head, title=title, message=message
             )
             if create_pr:
-                heads, name = refs.pulls, str(len(refs.pulls) + 1)
+                heads, name = refs.pulls, next_request(refs)
+                refs.requests[name] = {"title": title, "created": made.date, "status": "open"}
             heads[name] = made.id
             self._write_refs(kind, refs)
             return made
 
     def merge(self, kind: str, repo_id: str, number: str) -> None:
         """Move `main` to a pull request's commit; 409 where `main` has moved on since that was made."""
-        with self._lock(kind, repo_id):
+        with self.writing():
             refs = self.refs(kind, repo_id)
-            history = [commit.id for commit in self.history(kind, repo_id, f"refs/pr/{number}")]
-            if refs.branches["main"] not in history:
+            request = self._unmerged(refs, number)
+            if request["status"] == "closed":
+                raise HubError(409, "This pull request is closed: open it again first")
+            main, history = refs.branches["main"], self.history(kind, repo_id, f"refs/pr/{number}")
+            if main not in (commit.id for commit in history):
                 raise HubError(409, "main has changed since this pull request was opened: open it anew")
             refs.branches["main"] = refs.pulls[number]
+            refs.requests[number] = request | {"status": "merged", "before": main}
             self._write_refs(kind, refs)
+
+    def close(self, kind: str, repo_id: str, number: str, *, reopen: bool = False) -> None:
+        """Close a pull request that is not merged, or open it again."""
+        with self.writing():
+            refs = self.refs(kind, repo_id)
+            request = self._unmerged(refs, number)
+            refs.requests[number] = request | {"status": "open" if reopen else "closed"}
+            self._write_refs(kind, refs)
+
+    def _unmerged(self, refs: Refs, number: str) -> dict[str, str]:
+        if number not in refs.pulls:
+            raise HubError(404, f"There is no pull request {number}, or its commits are gone")
+        request = refs.requests.get(number, {"title": "", "created": refs.created, "status": "open"})
+        if request["status"] == "merged":
+            raise HubError(409, "This pull request is merged already")
+        return request
 
     def adopt(
         self, kind: str, repo_id: str, commit: Commit, revision: str, tags: set[str], *, private: bool
@@ -215,8 +140,9 @@ class Store:
         if not self.exists(kind, repo_id):
             with suppress(HubError):
                 self.create(kind, repo_id, private)
-        with self._lock(kind, repo_id):
+        with self.writing():
             refs = self.refs(kind, repo_id)
+            self._refuse_collected(commit.files)
             write_file(self._commit_path(kind, repo_id, commit.id), commit_json(commit), self.objects.tmp)
             main = self.commit_at(kind, repo_id, refs.branches["main"])
             if not main.parent and not main.source and not revision.startswith("refs/"):
@@ -233,24 +159,30 @@ class Store:
             self._write_refs(kind, refs)
 
     def squash(self, kind: str, repo_id: str, branch: str, title: str) -> None:
-        """Make one commit without a past of all commits of a branch; tags keep what they point to."""
-        with self._lock(kind, repo_id):
+        """Make one commit without a past of all commits of a branch; tags keep what they point to.
+
+        Pull requests that are merged or closed belong to the past of `main`: with it their commits go.
+        """
+        with self.writing():
             refs = self.refs(kind, repo_id)
             heads, name = heads_of(refs, branch)
             files = self.commit_at(kind, repo_id, heads.get(name, branch)).files
             heads[name] = self._write_commit(kind, repo_id, files, None, title=title).id
+            if heads is refs.branches and name == "main":
+                for number in [n for n, known in refs.requests.items() if known["status"] != "open"]:
+                    refs.pulls.pop(number, None)
             self._write_refs(kind, refs)
 
     def set_private(self, kind: str, repo_id: str, private: bool) -> None:
         """Hide a repository from those without the token, or show it."""
-        with self._lock(kind, repo_id):
+        with self.writing():
             refs = self.refs(kind, repo_id)
             refs.private = private
             self._write_refs(kind, refs)
 
     def create_branch(self, kind: str, repo_id: str, name: str, start: str | None) -> None:
         """Make a branch, or `refs/convert/NAME` (which starts empty unless `start` is given)."""
-        with self._lock(kind, repo_id):
+        with self.writing():
             refs = self.refs(kind, repo_id)
             heads, short = heads_of(refs, name)
             if heads is refs.pulls:
@@ -265,19 +197,21 @@ class Store:
 
     def delete_branch(self, kind: str, repo_id: str, name: str) -> None:
         """Remove a branch; `main` stays."""
-        with self._lock(kind, repo_id):
+        with self.writing():
             refs = self.refs(kind, repo_id)
             heads, short = heads_of(refs, name)
             if heads is refs.branches and short == "main":
                 raise HubError(403, "Cannot delete the default branch")
             if heads.pop(short, None) is None:
                 raise HubError(404, f"Reference {name} does not exist", "RevisionNotFound")
+            if heads is refs.pulls and refs.requests.get(short, {}).get("status") == "open":
+                refs.requests[short]["status"] = "closed"
             self._write_refs(kind, refs)
 
     def create_tag(self, kind: str, repo_id: str, tag: str, revision: str) -> None:
         """Make a tag; 409 where there is one with that name, whatever it points to."""
         check_ref(tag)
-        with self._lock(kind, repo_id):
+        with self.writing():
             refs = self.refs(kind, repo_id)
             if tag in refs.tags:
                 raise HubError(409, f"Tag reference {tag} already exists")
@@ -286,43 +220,8 @@ class Store:
 
     def delete_tag(self, kind: str, repo_id: str, tag: str) -> None:
         """Remove a tag."""
-        with self._lock(kind, repo_id):
+        with self.writing():
             refs = self.refs(kind, repo_id)
             if refs.tags.pop(tag, None) is None:
                 raise HubError(404, f"Tag {tag} does not exist", "RevisionNotFound")
             self._write_refs(kind, refs)
-
-    # ---- files on disk ----
-
-    def _folder(self, kind: str, repo_id: str) -> Path:
-        check_repo_id(repo_id)
-        if kind not in KINDS:
-            raise HubError(404, f"No repositories of kind {kind!r} here", "RepoNotFound")
-        return self.root / kind / repo_id.replace("/", "--")
-
-    def _lock(self, kind: str, repo_id: str) -> FileLock:
-        return FileLock(self.root / "locks" / f"{kind}--{self._folder(kind, repo_id).name}.lock", timeout=60)
-
-    def _commit_path(self, kind: str, repo_id: str, sha: str) -> Path:
-        return self._folder(kind, repo_id) / "commits" / f"{sha}.json"
-
-    def _write_commit(
-        self,
-        kind: str,
-        repo_id: str,
-        files: dict[str, Entry],
-        parent: str | None,
-        *,
-        title: str = "initial commit",
-        message: str = "",
-    ) -> Commit:
-        date = stamp(datetime.now(UTC))
-        data = commit_json(Commit("", parent, date, title, message, files))
-        sha = hashlib.sha1(b"commit %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        path = self._commit_path(kind, repo_id, sha)
-        write_file(path, data, self.objects.tmp)
-        return self._read_commit(path)
-
-    def _write_refs(self, kind: str, refs: Refs) -> None:
-        data = json.dumps(vars(refs), indent=1, sort_keys=True).encode()
-        write_file(self._folder(kind, refs.id) / "refs.json", data, self.objects.tmp)

@@ -61,7 +61,7 @@ class Uploads:
         for wanted in asked["objects"]:
             oid, size = str(wanted["oid"]), int(wanted["size"])
             known: dict[str, object] = {"oid": oid, "size": size}
-            if not self.store.objects.path(oid).exists():
+            if not self.store.objects.has(oid):
                 # The upload itself comes without a token, so its address is signed.
                 query = urlencode({"size": size, "sig": self._signature(oid, size)})
                 known["actions"] = {

@@ -8,7 +8,12 @@ import io
 import json
 import logging
 import os
+import re
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +30,7 @@ from lrl_datasets.local_hub.store import Store
 from tests.hub import put_dataset, run_client, running_hub
 from tests.local_hub.http import request
 from tests.local_hub.samples import CARD, parquet
+from tests.test_cli import lrl
 
 FILES = {
     "README.md": CARD,
@@ -269,7 +275,7 @@ hf_hub_download("lrl-align/two-configs", "default/train.parquet", repo_type="dat
 """
     for _ in range(2):
         run_client(code, hub.url, tmp_path, home=tmp_path / "home")
-    asked = [record.getMessage().split()[:3] for record in caplog.records]
+    asked = [record.getMessage().split()[1:4] for record in caplog.records]
     where = "/datasets/lrl-align/two-configs/resolve/main/default/train.parquet"
     assert asked == [["HEAD", where, "200"], ["GET", where, "200"], ["HEAD", where, "200"]]
 
@@ -486,12 +492,34 @@ def test_the_log_names_every_request_and_no_secret(tmp_path: Path, caplog: pytes
     with running_hub(tmp_path, token="hf_secret") as hub:
         request(hub, "GET", "/api/whoami-v2?x=hf_secret", {"Authorization": "Bearer hf_secret"})
         request(hub, "GET", "/a%0Ab")
+        with socket.create_connection((urlsplit(hub.url).hostname, urlsplit(hub.url).port)) as connection:
+            connection.sendall(b"\x1b[31m /x?hf_secret HTTP/1.1\r\n\r\n")
+            assert connection.recv(20) == b"HTTP/1.1 501 Not Imp"
     lines = [record.getMessage() for record in caplog.records]
-    assert [line.split()[:3] for line in lines] == [
-        ["GET", "/api/whoami-v2", "200"],
-        ["GET", "/a%0Ab", "404"],
+    assert [line.split()[:4] for line in lines] == [
+        ["127.0.0.1", "GET", "/api/whoami-v2", "200"],
+        ["127.0.0.1", "GET", "/a%0Ab", "404"],
+        ["127.0.0.1", "?[31m", "refused:", "501"],
     ]
-    assert "hf_secret" not in "".join(lines)
+    assert "hf_secret" not in "".join(lines) and "\x1b" not in "".join(lines)
+
+
+def test_a_line_of_the_log_says_when_who_what_and_how_it_went(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from lrl_datasets.cli import main; main()"]
+    with subprocess.Popen(
+        [*command, "hub", "serve", "--port", "0", "--dir", "hub"], cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"LRL_HUB_TOKEN": "hf_secret"},
+    ) as server:  # fmt: skip
+        assert server.stdout is not None
+        url = server.stdout.readline().split()[2]
+        request(url, "GET", "/api/datasets?search=hf_query", {"Authorization": "Bearer hf_secret"})
+        assert server.stderr is not None
+        log = server.stderr.readline()
+        server.terminate()
+    found = re.fullmatch(r"(\S+) 127\.0\.0\.1 GET /api/datasets 200 2 B \d+ ms\n", log)
+    assert found is not None, log
+    when = datetime.fromisoformat(found[1])
+    assert when.tzinfo is not None and abs((datetime.now(UTC) - when).total_seconds()) < 120
 
 
 @given(
@@ -529,13 +557,32 @@ def test_a_body_that_breaks_off_is_noticed(stream: bytes) -> None:
         io.BufferedReader(Body(io.BytesIO(stream), None, "chunked")).read()
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_port_that_is_none_is_said_to_be(tmp_path: Path, port: int) -> None:
+    said = lrl("hub", "serve", "--port", str(port), "--dir", "hub", cwd=tmp_path, code=2)
+    assert f"{port} is no port" in said and len(said.splitlines()) == 1
+    assert not (tmp_path / "hub").exists()
+
+
+def test_who_serves_a_network_without_a_token_is_told_how_to_set_one(tmp_path: Path) -> None:
+    said = lrl("hub", "serve", "--host", "0.0.0.0", cwd=tmp_path, code=2, env={"LRL_HUB_TOKEN": ""})
+    assert "environment variable LRL_HUB_TOKEN" in said and 'export LRL_HUB_TOKEN="hf_$(' in said
+    assert not (tmp_path / "hub").exists()
+
+
 def test_the_server_is_this_computers_own_unless_it_has_a_token(tmp_path: Path) -> None:
-    with pytest.raises(LrlError, match="token"):
-        local_hub.serve(tmp_path, host="0.0.0.0")
+    for host in ("0.0.0.0", "::", "192.0.2.1"):
+        with pytest.raises(LrlError, match="LRL_HUB_TOKEN"):
+            local_hub.serve(tmp_path, host=host)
+    for host in ("127.0.0.1", "127.0.0.2", "localhost"):
+        local_hub.serve(tmp_path, host=host).close()
+    with pytest.raises(LrlError, match="unknown host ''"):
+        local_hub.serve(tmp_path, host="", token="x")
     with local_hub.serve(tmp_path, host="0.0.0.0", token="hf_secret") as server:
         port = server.url.rsplit(":", 1)[1]
-        with pytest.raises(LrlError, match=port):
-            local_hub.serve(tmp_path, port=int(port))
+        with pytest.raises(LrlError, match=f"cannot serve on 127.0.0.1:{port}: "):
+            local_hub.serve(tmp_path / "other", port=int(port))
+    local_hub.serve(tmp_path / "other").close()  # what could not be served is free again
     with pytest.raises(LrlError, match="unknown host"):
         local_hub.serve(tmp_path, host="no.such.host.invalid", token="x")
     (tmp_path / "file").write_text("")

@@ -1,0 +1,54 @@
+"""Who serves a store: one server at a time, so that a folder has one address, one token and one log.
+
+The server holds a lock on `locks/server.lock`, which the operating system releases with the process, also by
+kill -9, and says in `locks/server.json` who it is. Other writers (`put`, `mirror`, `collect`) do not need it: what
+keeps them apart is the lock of `store.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from filelock import FileLock, Timeout
+
+from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.objects import write_file
+from lrl_datasets.local_hub.store import Store
+
+
+class Presence:
+    """Holds a store for a server of this process.
+
+    Raises
+    ------
+    LrlError
+        Another server holds it; says its process and address.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._tmp, folder = store.objects.tmp, store.root / "locks"
+        self._told = folder / "server.json"
+        # Not by thread: a server may be closed by another one than made it.
+        self._lock = FileLock(folder / "server.lock", thread_local=False)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise LrlError(f"{store.root} is served already, {self._by_whom()}") from None
+        self._told.unlink(missing_ok=True)  # what a killed server said of itself
+
+    def tell(self, url: str) -> None:
+        """Say where this server answers."""
+        write_file(self._told, json.dumps({"pid": os.getpid(), "url": url}).encode(), self._tmp)
+
+    def leave(self) -> None:
+        """Let others serve the store."""
+        self._told.unlink(missing_ok=True)
+        self._lock.release()
+
+    def _by_whom(self) -> str:
+        try:
+            told = json.loads(self._told.read_text("utf-8"))
+            return f"by process {told['pid']} at {told['url']}"
+        except (OSError, ValueError, KeyError):
+            return "by a process that is just starting"
