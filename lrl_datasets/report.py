@@ -68,8 +68,9 @@ def publication(plan: Plan, *, create_pr: bool = False) -> RenderableType:
     return Group(
         Text(f"{release}: {how} {on}"),
         _before_and_after("file", "bytes", plan.files),
+        Text(),
         _before_and_after("config/split", "rows", plan.rows),
-        Text(f"a dry run: {ending if create_pr else 'nothing was changed'}"),
+        Text(f"\na dry run: {ending if create_pr else 'nothing was changed'}"),
     )
 
 

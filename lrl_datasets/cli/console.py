@@ -1,0 +1,29 @@
+"""What all commands share: where they print, and the option `--endpoint`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+# Into a file or a pipe there is no terminal whose width could be asked for; 80 columns break the tables.
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Endpoint = Annotated[str | None, typer.Option(help="URL of the Hub; default HF_ENDPOINT or the real one.")]
+
+
+def say(text: str) -> None:
+    """Print a line as it is: paths and ids are neither markup nor coloured."""
+    out.print(text, markup=False, highlight=False)
+
+
+def use(endpoint: str | None) -> None:
+    """Make this process read from another Hub; to be called before anything imports `huggingface_hub`."""
+    if endpoint:
+        from lrl_datasets.evaluation.run import use_endpoint
+
+        use_endpoint(endpoint)

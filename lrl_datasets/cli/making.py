@@ -1,0 +1,206 @@
+"""`lrl build`, `lock`, `withdraw`: what makes a release, and what it is made from."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lrl_datasets.cli.console import Endpoint, err, out, say, use
+from lrl_datasets.errors import LrlError
+
+commands = typer.Typer()
+
+SHOWN = 10
+"""Lines of a list that are printed before the rest is only counted."""
+
+
+@commands.command()
+def build(
+    builder: Annotated[str, typer.Argument(help="A builder by name (swahili-instruct) or path (mine.py).")],
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Read the embedded sample campaign instead of the sources.")
+    ] = False,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="Replace or add a source from files; may be repeated."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Read only this source; may be repeated.")
+    ] = None,
+    suite_index: Annotated[
+        Path | None, typer.Option(help="File of `lrl tasks index`: refuse rows that leak.")
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="Version of the dataset; default 1.0.0, later the smallest that the change calls for."
+        ),
+    ] = None,
+    previous: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|REPO@TAG", help="The release before this one: its rows keep their splits."
+        ),
+    ] = None,
+    rekey: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OLDKEYFILE", help="The previous release's pseudonym key, where it is another now."
+        ),
+    ] = None,
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the release.")] = Path("build"),
+    endpoint: Endpoint = None,
+) -> None:
+    """Build a release folder and print its funnel.
+
+    Near-copies of withdrawn rows, and the new names of the withdrawn after --rekey, are added to `withdrawn.txt`.
+    """
+    use(endpoint)
+    from lrl_datasets import report
+    from lrl_datasets.build import build as run
+    from lrl_datasets.builders import find, script
+    from lrl_datasets.lock import beside as lock_beside
+    from lrl_datasets.release import withdrawal
+    from lrl_datasets.release.manifest import file_entry
+
+    given = dict(_name_and_path(text) for text in source or [])
+    name, found = find(builder)
+    lock_file = lock_beside(script(builder))
+    with err.status("reading") as status:
+        built = run(
+            found, name=name, out=out_dir, version=version, sample=sample, given=given, only=only or [],
+            suite_index=suite_index, script_sha256=file_entry(script(builder))["sha256"], previous=previous,
+            rekey=rekey, beside=script(builder).parent, lock_file=lock_file if lock_file.is_file() else None,
+            progress=status.update,
+        )  # fmt: skip
+    for file, lines in built.to_withdraw.items():
+        for line in withdrawal.add(file, lines):
+            say(f"added to {file}: {line}")
+    out.print(report.funnel(built.manifest))
+    if built.unreadable:
+        say(
+            f"{len(built.unreadable)} records could not be read; their bytes are in {built.quarantine} (local):"
+        )
+        for line in built.unreadable[:SHOWN]:
+            say(f"  {line}")
+        if len(built.unreadable) > SHOWN:
+            say(f"  and {len(built.unreadable) - SHOWN} more")
+    if built.diff:
+        log = built.manifest["changelog"][0]
+        say(
+            f"{log['version']} after {built.diff.before['version']}, published rows: {log['added']} added, "
+            f"{log['removed']} removed, {log['withdrawn']} withdrawn, {log['changed']} with another text, "
+            f"{log['metadata']} with other metadata (lrl diff says which)"
+        )
+    if built.unknown_withdrawn:
+        say(f"withdrawn, and not read: {', '.join(built.unknown_withdrawn)}")
+    if built.renamed:
+        say(f"old and new names (local, never publish it): {built.renamed}")
+    if "default" in built.manifest["configs"]:
+        say(f"\nload it:  load_dataset({str(built.folder)!r})")
+        say(f"publish:  lrl publish {shlex.quote(str(built.folder))} --endpoint URL")
+
+
+def _name_and_path(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise LrlError(f"--source {text!r}: write NAME=PATH")
+    return name, Path(path)
+
+
+@commands.command()
+def lock(
+    builder: Annotated[str, typer.Argument(help="A builder by name (swahili-instruct) or path (mine.py).")],
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; say whether the lock fits builder and Hub, for CI."),
+    ] = False,
+    endpoint: Endpoint = None,
+) -> None:
+    """Fix a builder's Hub sources to commits and to the bytes of their files, in NAME.lock.json beside it.
+
+    With --check, exit code 1 if the lock does not fit, 2 if that could not be found out.
+    """
+    use(endpoint)
+    from lrl_datasets import lock as locking
+    from lrl_datasets.builders import find, script
+
+    _, found = find(builder)
+    file = locking.beside(script(builder))
+    if check:
+        with err.status("comparing with the Hub"):
+            wrong, notes = locking.check(found.sources, file)
+        for note in notes:
+            say(note)
+        for finding in wrong:
+            say(finding)
+        if wrong:
+            say(f"{file} does not fit")
+            raise typer.Exit(1)
+        say(f"{file} fits")
+        return
+    with err.status("reading the Hub"):
+        locked = locking.resolve(found.sources)
+    locked.save(file)
+    for name, source in locked.sources.items():
+        say(f"{name}: {source.repo} @ {source.commit}, {len(source.files)} files")
+    say(f"wrote {file}")
+
+
+@commands.command()
+def withdraw(
+    row: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A row's `id`; may be repeated.")
+    ] = None,
+    annotator: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PSEUDONYM", help="`annotator` or `worker`: answers and votes leave; may be repeated."
+        ),
+    ] = None,
+    campaign: Annotated[Path | None, typer.Option(metavar="DIR", help="The campaign folder.")] = None,
+    builder: Annotated[
+        str | None,
+        typer.Option(help="Instead: the builder, for rows from the Hub (the file lies beside it)."),
+    ] = None,
+) -> None:
+    """Write into `withdrawn.txt` who asked to be removed; the next version leaves them out of every config.
+
+    A row leaves with its near-copies and the votes on it, an annotator with all answers and votes; the posteriors
+    are computed anew. Then build and publish the next version, with --previous. Keep the file: no rebuild brings
+    back what stands in it.
+
+    Older tags still hold them. A tag never moves, with this one exception, for which the maintainer:
+
+    1. publishes the next version, and tells the users of the older ones;
+
+    2. squashes the history of main: huggingface_hub.HfApi().super_squash_history(REPO, repo_type="dataset");
+
+    3. deletes every tag, also the new one: hf repos tag delete REPO vX.Y.Z --repo-type dataset;
+
+    4. deletes the large files that are left over: HfApi().list_lfs_files and permanently_delete_lfs_files;
+
+    5. runs `lrl publish` on the new release's folder again: it finds main as it must be and only sets the tag.
+    """
+    from lrl_datasets.builders import script
+    from lrl_datasets.release import withdrawal
+
+    lines = [f"row {name}" for name in row or []] + [f"annotator {name}" for name in annotator or []]
+    if not lines:
+        raise LrlError("name whom: --row ID or --annotator PSEUDONYM")
+    if (campaign is None) == (builder is None):
+        raise LrlError(
+            "say where the rows come from: --campaign DIR, or --builder NAME for rows from the Hub"
+        )
+    folder = campaign if campaign is not None else script(str(builder)).parent
+    if campaign is not None and not (campaign / "campaign.toml").is_file():
+        raise LrlError(f"{campaign}: no campaign folder (there is no campaign.toml)")
+    file = folder / withdrawal.FILE
+    added = withdrawal.add(file, lines)
+    for line in added:
+        say(f"added to {file}: {line}")
+    if not added:
+        say(f"{file} has all of it already")
