@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from jinja2 import Environment, FileSystemLoader
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from lrl_datasets import card_validator
 from lrl_datasets.local_hub.commits import Commit
@@ -40,6 +40,7 @@ def front_page(store: Store, base: str, may_see: bool) -> str:
                 commit = store.commit_at(kind, repo_id, "main")
                 facts = {"id": repo_id, "path": _path(kind, repo_id), "private": refs.private}
                 facts |= {"tags": sorted(refs.tags, key=_by_version, reverse=True), "date": commit.date[:10]}
+                facts["open"] = sum(one.status == "open" for one in pulls(refs))
                 kinds[kind].append(facts | {"size": _size(commit), "title": _title(store, commit)})
     return _pages.get_template("front.html.j2").render(kinds=kinds, base=base)
 
@@ -165,4 +166,7 @@ _FACTS = ("license", "language", "task_categories", "annotations_creators", "pip
 _pages = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
-_pages.filters |= {"quoted": lambda text: quote(text, safe="")}
+_pages.filters |= {
+    "quoted": lambda text: quote(text, safe=""),
+    "breakable": lambda text: escape(text).replace("/", Markup("/<wbr>")),  # rather there than within a word
+}

@@ -90,13 +90,16 @@ def test_the_page_says_what_changes_and_how_to_merge(hub: local_hub.Server, prop
     assert rows == ". addedadd & co.txt 3 Bchangedchange.txt 10 B → 3 Bdeleteddelete.txt 10 B"
     link = next(link for link in seen.links() if link.endswith("add%20%26%20co.txt"))
     assert request(hub, "GET", link)[2] == b"new"
-    assert (where, "open") == (page(hub, "/datasets/lrl-align/x").links()[1], "open")
+    assert where in page(hub, "/datasets/lrl-align/x").links()
+    front = page(hub, "/")
+    assert "1 open pull request" in front.text and f"{where[:-14]}#pull-requests" in front.links()
     command = "import sys; sys.argv[0] = 'hf'; from huggingface_hub.cli.hf import main; main()"
     words = ["discussions", "merge", "lrl-align/x", "1", "--type", "dataset", "--yes"]
     home = proposed.root.parent / "home"
     subprocess.run([sys.executable, "-c", command, *words], env=client_environment(hub.url, home), check=True)
     assert proposed.resolve(*ID, "main") == head
     seen = page(hub, where)
+    assert "open pull request" not in page(hub, "/").text
     assert "merged" in seen.text and "against main as it was before" in seen.text
     assert "hf discussions merge" not in seen.text and "delete.txt" in seen.text
     proposed.squash(*ID, "main", "one")
