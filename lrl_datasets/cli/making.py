@@ -181,9 +181,12 @@ def withdraw(
 
     3. deletes every tag, also the new one: hf repos tag delete REPO vX.Y.Z --repo-type dataset;
 
-    4. deletes the large files that are left over: HfApi().list_lfs_files and permanently_delete_lfs_files;
+    4. deletes the large files that main does not hold any more, and only these: HfApi().list_lfs_files and
+    permanently_delete_lfs_files;
 
-    5. runs `lrl publish` on the new release's folder again: it finds main as it must be and only sets the tag.
+    5. runs `lrl publish` on the new release's folder again: it finds main as it must be and only sets the tag;
+
+    6. where the Hub is a local one, takes them from its disk: lrl hub collect --dir DIR --older-than 0.
     """
     from lrl_datasets.builders import script
     from lrl_datasets.release import withdrawal
