@@ -67,10 +67,11 @@ def hub_collect(
     from lrl_datasets import local_hub
 
     found = local_hub.collect(directory, older_than * 3600)
-    say(
-        f"removed {found.contents} contents and {found.commits} commits: {found.size} bytes; "
-        f"{found.waiting} bytes of uploads go when they are {older_than:g} hours old"
-    )
+    say(f"removed {found.contents} contents and {found.commits} commits: {found.size} bytes")
+    if found.waiting:
+        say(
+            f"{found.waiting} bytes that clients sent are put aside, and go when they are {older_than:g} hours old"
+        )
 
 
 @commands.command("compare")

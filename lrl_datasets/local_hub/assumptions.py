@@ -250,6 +250,26 @@ def _pull_request(hub: Scratch) -> object:
     return number, [ref.ref for ref in refs], "pr.txt" in hub.api.list_repo_files(**hub.repo)
 
 
+def _merge(hub: Scratch) -> object:
+    before = hub.api.get_discussion_details(**hub.repo, discussion_num=1)
+    hub.api.merge_pull_request(**hub.repo, discussion_num=1)
+    after = hub.api.get_discussion_details(**hub.repo, discussion_num=1)
+    events = [event.type for event in before.events if event.type != "comment"]
+    told = (before.status, before.target_branch, before.conflicting_files, events)
+    return told, after.status, "pr.txt" in hub.api.list_repo_files(**hub.repo)
+
+
+def _delete_for_good(hub: Scratch) -> object:
+    content = b"\0" * 999
+    hub.api.upload_file(**hub.repo, path_or_fileobj=content, path_in_repo="x.bin")
+    files = list(hub.api.list_lfs_files(**hub.repo))
+    told = [
+        (file.filename, file.file_oid == hashlib.sha256(content).hexdigest(), file.size) for file in files
+    ]
+    hub.api.permanently_delete_lfs_files(**hub.repo, lfs_files=files)
+    return told, "x.bin" in hub.api.list_repo_files(**hub.repo), len(list(hub.api.list_lfs_files(**hub.repo)))
+
+
 def _after_squash(hub: Scratch) -> object:
     hub.api.super_squash_history(**hub.repo)
     old = hub.ask("HEAD", f"/datasets/{hub.id}/resolve/{hub.first}/.gitattributes").status_code
@@ -276,6 +296,8 @@ PROBES: dict[str, Callable[[Scratch], object]] = {
     "headers of a small file: ETag is git's SHA-1, the commit, status (api.py)": _headers,
     "a tree with limit=1: items, a link to the next page (api.py)": _tree_pages,
     "a pull request's number, its ref, and that main stays (store.py)": _pull_request,
+    "a pull request with its events and target; merged, its status and main (pulls.py)": _merge,
+    "large files listed and deleted for good: listed as, still in main, listed after (removal.py)": _delete_for_good,
     "after a squash: the old commit by its id, the tag's file (store.py: squash)": _after_squash,
 }
 """Each assumption, with where it is built on, and the probe that asks both Hubs."""
