@@ -37,6 +37,8 @@ class Campaign:
     """The folder; `read(path)` names another."""
     may_hold_out: bool = True
     may_be_unjudged: bool = False
+    under_way: bool = False
+    """Pools of which no file has come yet are empty; a build refuses them."""
 
     def read(self, path: Path | None = None) -> SourceTables:
         """Read the campaign folder (or the `campaign.toml` in it).
@@ -52,7 +54,7 @@ class Campaign:
         if folder.name == campaign_toml.FILE:
             folder = folder.parent
         campaign = campaign_toml.load(folder)
-        pools = [(stage, _read_pools(stage, folder)) for stage in campaign.stage]
+        pools = [(stage, _read_pools(stage, folder, self.under_way)) for stage in campaign.stage]
         _refuse_shared_pools(folder, pools)
 
         inputs = {campaign_toml.FILE: _toml(folder)}
@@ -165,7 +167,7 @@ class _KnownAnswers:
         return cell or None
 
 
-def _read_pools(stage: AnswerStage | JudgementStage, folder: Path) -> list[Export]:
+def _read_pools(stage: AnswerStage | JudgementStage, folder: Path, under_way: bool = False) -> list[Export]:
     """Read a stage's pool files in the order of `pools`, each once, and check that the columns are there."""
     named: dict[str, Path] = {}
     for pool in stage.pools:
@@ -176,11 +178,13 @@ def _read_pools(stage: AnswerStage | JudgementStage, folder: Path) -> list[Expor
                 found = sorted(path for path in folder.glob(pool) if path.is_file())
             except ValueError as error:  # "a**b"
                 raise LrlError(f"{folder / campaign_toml.FILE}: pool {pool!r}: {error}") from None
-            if not found:
+            if not found and not under_way:
                 raise LrlError(f"{folder / campaign_toml.FILE}: no file matches pool {pool!r}")
         else:
             found = [folder / pool]
             if not found[0].is_file():
+                if under_way:
+                    continue
                 raise LrlError(f"{folder / campaign_toml.FILE}: pool file {pool!r} is not there")
         named |= {path.relative_to(folder).as_posix(): path for path in found}
     exports = []
@@ -250,10 +254,13 @@ def _facts(
     campaign: CampaignFile, pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]
 ) -> dict[str, object]:
     """Everything `campaign.toml` says, in plain JSON types, with the pool files that its globs found."""
-    facts: dict[str, object] = campaign.model_dump(exclude={"stage"})
+    facts: dict[str, object] = campaign.model_dump(exclude={"stage", "money"})
     facts["prompt_language"] = campaign.prompt_language or campaign.language
     facts["stages"] = [
-        {**stage.model_dump(exclude_none=True), "pools": [export.file.name for export in exports]}
+        {
+            **stage.model_dump(exclude_none=True, exclude={"tasks"}),
+            "pools": [export.file.name for export in exports],
+        }
         for stage, exports in pools
     ]
     return facts

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from lrl_datasets.card_validator import LICENSES
 from lrl_datasets.errors import LrlError
+from lrl_datasets.sources.campaign_tasks import Money, Tasks
 
 FILE = "campaign.toml"
 _LANGUAGE = r"^[a-z]{3}_[A-Z][a-z]{3}$"
@@ -47,6 +48,9 @@ class JudgementColumns(_Strict):
     label: _Name
     answer: _Name | None = None
     """The answer as it was shown."""
+    prompt: _Name | None = None
+    """The prompt as it was shown; tasks for judges need it."""
+    context: _Name | None = None
     golden: _Name | None = None
     """The true label of control tasks; by default `GOLDEN:` and the label's field, where the pool has it."""
 
@@ -86,6 +90,7 @@ class AnswerStage(_Strict):
     format: Literal["toloka"]
     pools: Annotated[list[_Name], Field(min_length=1)]
     columns: AnswerColumns
+    tasks: Tasks | None = None
 
 
 class JudgementStage(_Strict):
@@ -98,6 +103,7 @@ class JudgementStage(_Strict):
     question: _Name
     labels: Labels
     rules: Rules = Rules()
+    tasks: Tasks | None = None
 
 
 Stage = Annotated[AnswerStage | JudgementStage, Field(discriminator="kind")]
@@ -113,6 +119,7 @@ class CampaignFile(_Strict):
     """Written to try things out; never passes for real data."""
     prompt_language: Annotated[str, Field(pattern=_LANGUAGE)] | None = None
     """Language of the prompts where it is not the answers'."""
+    money: Money | None = None
     stage: Annotated[list[Stage], Field(min_length=1)]
 
     @field_validator("license")
