@@ -75,7 +75,15 @@ _PRIVATE = [
     ("row", pa.int64()),  # 1-based line on which the record starts (header = 1); 1-based index in Parquet
     ("record", pa.string()),  # the record's own id in its source (`train/17`, a Toloka record id), null: none
     ("worker", pa.string()),  # raw worker id; never leaves a build
+    ("assignment", pa.string()),  # the suite of tasks handed out together: what a platform accepts and pays
+    ("status", pa.string()),  # one of `STATUSES`, null where the format has none
+    ("started", pa.timestamp("us")),  # UTC
+    ("submitted", pa.timestamp("us")),  # UTC
+    ("reward", pa.float64()),  # what the platform says it pays for the suite
 ]
+
+STATUSES = ("active", "submitted", "accepted", "rejected", "skipped", "expired")
+"""What may have become of an assignment; `submitted` waits for the requester's word."""
 
 PROVENANCE = [
     ("id", pa.string()),
@@ -114,6 +122,10 @@ CANDIDATE = pa.schema(
         ("may_be_unjudged", pa.bool_()),  # the builder lets the source's rows pass without a vote
         ("keyed_id", pa.bool_()),  # the record's own id is private: hash it with the pseudonym key
         ("messages", MESSAGES),  # null where the record could not be read
+        (
+            "machine_translation",
+            pa.string(),
+        ),  # of the English answer, where the campaign has one to compare with
         *[field for field in PROVENANCE if field[0] in _FROM_SOURCE],
         ("mark.source", pa.string()),
         ("detail.source", pa.string()),

@@ -103,6 +103,7 @@ class Campaign:
                 "may_be_unjudged": self.may_be_unjudged,
                 "keyed_id": True,
                 "messages": _messages(stage, cells) if read else None,
+                "machine_translation": _cell(cells, stage.columns.machine_translation) or None,
                 "language": campaign.language,
                 "prompt_language": campaign.prompt_language or campaign.language,
                 "source": self.name,
@@ -221,6 +222,11 @@ def _private(export: Export, row: Assignment) -> Row:
         "file_sha256": export.file.sha256,
         "row": row.row,
         "worker": row.worker,
+        "assignment": row.assignment_id,
+        "status": row.status,
+        "started": row.started,
+        "submitted": row.submitted,
+        "reward": row.reward,
     }
 
 

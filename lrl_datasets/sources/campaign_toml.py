@@ -38,6 +38,8 @@ class AnswerColumns(_Strict):
     original_id: _Name | None = None
     """Its id; without a colon it is the campaign's own, with one it is `dataset:id`."""
     model_name: _Name | None = None
+    machine_translation: _Name | None = None
+    """A machine's translation of an English answer to the prompt: who hands that in has not written."""
 
 
 class JudgementColumns(_Strict):

@@ -16,7 +16,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from lrl_datasets.errors import LrlError
@@ -27,6 +27,7 @@ from lrl_datasets.sources.records import RawRecord, in_any_order
 
 ASSIGNMENT, WORKER, STATUS = "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status"
 TASK, STARTED, SUBMITTED = "ASSIGNMENT:task_id", "ASSIGNMENT:started", "ASSIGNMENT:submitted"
+REWARD = "ASSIGNMENT:reward"
 VERDICT = "ACCEPT:verdict"
 
 STATUSES = {
@@ -63,6 +64,13 @@ class Assignment:
     worker: str | None = None
     duration_s: float | None = None
     """Seconds: the suite's time divided by its tasks; None if unknown."""
+    status: str | None = None
+    """One of `schema.STATUSES`."""
+    started: datetime | None = None
+    """UTC, naive."""
+    submitted: datetime | None = None
+    reward: float | None = None
+    """What the platform pays for the suite."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,14 @@ def _assignment(raw: RawRecord) -> Assignment:
     assignment = cells[ASSIGNMENT].strip()
     inputs = {column: cell for column, cell in cells.items() if column.startswith("INPUT:")}
     record = record_id(assignment, cells.get(TASK, "").strip() or None, inputs)
-    return Assignment(raw.row, raw.raw, reason, detail, cells, assignment, record, cells[WORKER].strip())
+    status = cells[STATUS].strip().lower().replace("approved", "accepted")
+    if cells.get(VERDICT, "").strip():
+        status = "rejected" if VERDICTS[cells[VERDICT].strip().lower()] else "accepted"
+    return Assignment(
+        raw.row, raw.raw, reason, detail, cells, assignment, record, cells[WORKER].strip(), status=status,
+        started=_time(cells.get(STARTED, "")), submitted=_time(cells.get(SUBMITTED, "")),
+        reward=_amount(cells.get(REWARD, "")),
+    )  # fmt: skip
 
 
 def _reason(cells: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -153,6 +168,24 @@ def _with_durations(rows: list[Assignment]) -> list[Assignment]:
         share = seconds / len(tasks[row.assignment_id]) if seconds is not None and row.assignment_id else None
         timed.append(replace(row, duration_s=share))
     return timed
+
+
+def _time(cell: str) -> datetime | None:
+    """Read an ISO 8601 time into naive UTC, which Toloka writes without saying so; None where it does not parse."""
+    try:
+        time = datetime.fromisoformat(cell.strip())
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError):  # OverflowError: the year 1 in a zone east of Greenwich
+        return None
+
+
+def _amount(cell: str) -> float | None:
+    """Read a sum of money; None where it is none."""
+    try:
+        amount = float(cell.strip())
+    except ValueError:
+        return None
+    return amount if math.isfinite(amount) and amount >= 0 else None
 
 
 def _seconds(started: str, submitted: str) -> float | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def test_answers_become_candidates(tmp_path: Path) -> None:
         "row": 2,
         "record": record(dict(rows[0])),
         "worker": "w1",
+        "assignment": "a1",
+        "status": "accepted",
+        "started": datetime(2024, 1, 1, 10),
+        "submitted": datetime(2024, 1, 1, 10, 1),
+        "reward": None,
         "may_hold_out": True,
         "may_be_unjudged": False,
         "keyed_id": True,
@@ -44,6 +50,7 @@ def test_answers_become_candidates(tmp_path: Path) -> None:
             {"role": "user", "content": "Taja mito miwili.\n\nMito ya Afrika Mashariki."},
             {"role": "assistant", "content": "Rufiji na Tana."},
         ],
+        "machine_translation": None,
         "language": "swh_Latn",
         "prompt_language": "swh_Latn",
         "source": "campaign",
@@ -106,6 +113,29 @@ def test_judgements(tmp_path: Path) -> None:
     assert rows[5]["detail"] == "column GOLDEN:helpful is none of the stage's labels"
     assert rows[0]["text"] == "Rufiji na Tana." and rows[3]["text"] is None
     assert [(file, row) for file, row, _ in tables.quarantine] == [("votes-1.tsv", 5), ("votes-1.tsv", 7)]
+
+
+def test_what_became_of_a_suite_its_times_in_utc_and_its_reward(tmp_path: Path) -> None:
+    votes = [
+        vote(
+            "a1",
+            assignment="v1",
+            status="SUBMITTED",
+            verdict="-",
+            reward="0.05",
+            started="2024-01-01T12:00+03:00",
+        ),
+        vote("a1", assignment="v2", status="SKIPPED", reward="free", started="yesterday"),
+        vote("a1", assignment="v3", status="EXPIRED", reward="-1"),
+    ]
+    rows = Campaign(path=campaign(tmp_path / "c", [answer()], votes)).read().judgements.to_pylist()
+    keys = ("assignment", "status", "started", "submitted", "reward")
+    assert [tuple(row[key] for key in keys) for row in rows] == [
+        ("v1", "rejected", datetime(2024, 1, 1, 9), None, 0.05),
+        ("v2", "skipped", None, None, None),
+        ("v3", "expired", None, None, None),
+    ]
+    assert {row["status"] for row in rows} <= set(schema.STATUSES)
 
 
 def test_two_answers_with_one_record_id_stay_two_rows(tmp_path: Path) -> None:
