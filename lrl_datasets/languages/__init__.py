@@ -22,6 +22,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.languages.crowd import CrowdTexts
 from lrl_datasets.schema import digest
 
 FOLDER = Path(__file__).parent
@@ -300,6 +301,7 @@ class Language(_Facts):
     personal_data: PersonalDataFacts = PersonalDataFacts()
     language_id: LanguageIdFacts
     templates: Templates = Templates()
+    crowd: CrowdTexts = CrowdTexts()
 
     @model_validator(mode="after")
     def _consistent(self) -> Language:

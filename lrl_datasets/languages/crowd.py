@@ -1,0 +1,64 @@
+"""What a crowd's workers read: `[crowd]` of a language file, in English where the file says nothing.
+
+Every text has an English default here, so that a campaign in a new language starts with its first file; a
+speaker then writes the section. Instructions are plain sentences, since each platform has its own markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+def _over(english: Mapping[str, str]) -> AfterValidator:
+    """Keep English for the entries that a language file leaves out."""
+    return AfterValidator(lambda given: {**english, **given})
+
+
+QUESTIONS = {"helpful": "Is this answer helpful?", "better": "Which answer is better?"}
+LABELS = {"yes": "Yes", "no": "No", "left": "Answer A", "right": "Answer B"}
+
+
+class CrowdTexts(BaseModel):
+    """The texts of the pages on which people write and judge."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    answer_title: str = "Write an answer"
+    answer_instructions: tuple[str, ...] = (
+        "Read the question and write your own answer, in the language of this task.",
+        "Write full sentences, two or more, as you would explain it to somebody you know.",
+        "Do not copy from the internet and do not use a translation machine or a chatbot: such answers are not paid.",
+        "Do not write names, phone numbers or addresses of real people.",
+    )
+    judgement_title: str = "Judge an answer"
+    judgement_instructions: tuple[str, ...] = (
+        "Read the question and the answer to it.",
+        "Say yes if the answer is right, answers the question and is written in good language.",
+        "Say no if it is wrong, beside the point, too short to help, or in another language.",
+        "Some tasks have a known answer: they show who judges with care.",
+    )
+    prompt: str = "Question"
+    context: str = "Text"
+    answer: str = "Answer"
+    write_answer: str = "Your answer"
+    instructions: str = "Instructions"
+    submit: str = "Submit"
+    required: str = "Please answer every task."
+    questions: Annotated[dict[str, str], _over(QUESTIONS)] = QUESTIONS
+    """The stage's `question` in `campaign.toml` → what the worker is asked."""
+    labels: Annotated[dict[str, str], _over(LABELS)] = LABELS
+    """A stage's label → what stands on its button."""
+
+    def question(self, name: str) -> str:
+        """Return what a worker is asked, or the question's own name where no language knows it."""
+        return self.questions.get(name, name)
+
+    def label(self, name: str) -> str:
+        """Return what stands on a label's button, or the label itself."""
+        return self.labels.get(name, name)
+
+
+ENGLISH = CrowdTexts()
