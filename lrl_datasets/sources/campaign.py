@@ -10,15 +10,16 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
 from lrl_datasets.sources import campaign_toml
 from lrl_datasets.sources.base import InputFile, SourceTables
 from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
+from lrl_datasets.sources.pools import read_pools
 from lrl_datasets.sources.records import input_file
-from lrl_datasets.sources.toloka import Assignment, Export, read_export
+from lrl_datasets.sources.toloka import Assignment, Export
 
 Row = dict[str, object]
 _ID = re.compile(r"[\w.:/#-]{1,200}")
@@ -54,8 +55,7 @@ class Campaign:
         if folder.name == campaign_toml.FILE:
             folder = folder.parent
         campaign = campaign_toml.load(folder)
-        pools = [(stage, _read_pools(stage, folder, self.under_way)) for stage in campaign.stage]
-        _refuse_shared_pools(folder, pools)
+        pools = read_pools(campaign, folder, self.under_way)
 
         inputs = {campaign_toml.FILE: _toml(folder)}
         quarantine: dict[tuple[str, int], bytes] = {}
@@ -84,6 +84,7 @@ class Campaign:
             candidates=schema.candidates(answers),
             judgements=schema.judgements(judgements),
             inputs=list(inputs.values()),
+            left_out=_untouched(pools),
             quarantine=[(file, row, raw) for (file, row), raw in quarantine.items()],
             facts=_facts(campaign, pools),
         )
@@ -120,15 +121,15 @@ class Campaign:
     ) -> Iterator[tuple[Assignment, Row]]:
         columns = stage.columns
         labels = {*stage.labels.positive, *stage.labels.negative}
-        golden_column = columns.golden or f"GOLDEN:{columns.label.partition(':')[2]}"
         for row in export.rows:
             reason, detail = row.reason, row.detail
             label = _cell(row.cells, columns.label)
-            golden = _cell(row.cells, golden_column)
+            filled = [column for column in stage.golden_columns if _cell(row.cells, column)]
+            golden = _cell(row.cells, filled[0]) if filled else ""
             if reason is None and label not in labels:
                 reason, detail = "unreadable", f"column {columns.label} is none of the stage's labels"
             if reason is None and golden and golden not in labels:
-                reason, detail = "unreadable", f"column {golden_column} is none of the stage's labels"
+                reason, detail = "unreadable", f"column {filled[0]} is none of the stage's labels"
             read = reason != "unreadable"
             yield (
                 row,
@@ -136,7 +137,7 @@ class Campaign:
                     **_private(export, row),
                     "record": known.resolve(_cell(row.cells, columns.answer_id)) if read else None,
                     "source": self.name,
-                    "text": row.cells[columns.answer] if read and columns.answer else None,
+                    "text": row.cells.get(columns.answer, "") if read and columns.answer else None,
                     "question": stage.question,
                     "label": label if read and label in labels else None,
                     "golden": golden if read and golden in labels else None,
@@ -168,52 +169,10 @@ class _KnownAnswers:
         return cell or None
 
 
-def _read_pools(stage: AnswerStage | JudgementStage, folder: Path, under_way: bool = False) -> list[Export]:
-    """Read a stage's pool files in the order of `pools`, each once, and check that the columns are there."""
-    named: dict[str, Path] = {}
-    for pool in stage.pools:
-        if PurePosixPath(pool).is_absolute() or ".." in PurePosixPath(pool).parts or "\\" in pool:
-            raise LrlError(f"{folder / campaign_toml.FILE}: pool {pool!r} is not a path within the folder")
-        if any(sign in pool for sign in "*?["):
-            try:
-                found = sorted(path for path in folder.glob(pool) if path.is_file())
-            except ValueError as error:  # "a**b"
-                raise LrlError(f"{folder / campaign_toml.FILE}: pool {pool!r}: {error}") from None
-            if not found and not under_way:
-                raise LrlError(f"{folder / campaign_toml.FILE}: no file matches pool {pool!r}")
-        else:
-            found = [folder / pool]
-            if not found[0].is_file():
-                if under_way:
-                    continue
-                raise LrlError(f"{folder / campaign_toml.FILE}: pool file {pool!r} is not there")
-        named |= {path.relative_to(folder).as_posix(): path for path in found}
-    exports = []
-    for name, path in named.items():
-        export = read_export(path, name)
-        for role, column in stage.columns.model_dump(exclude_none=True).items():
-            if column not in export.columns:
-                raise LrlError(
-                    f"{name}: column {column!r} is missing ({campaign_toml.FILE} names it as {role}); "
-                    f"there are: {', '.join(export.columns)}"
-                )
-        exports.append(export)
-    return exports
-
-
-def _refuse_shared_pools(
-    folder: Path, pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]
-) -> None:
-    """A file in two stages of one kind would be counted twice."""
-    seen: set[tuple[str, str]] = set()
-    for stage, exports in pools:
-        for export in exports:
-            if (stage.kind, export.file.name) in seen:
-                raise LrlError(
-                    f"{folder / campaign_toml.FILE}: pool file {export.file.name!r} stands in two stages "
-                    f"of kind {stage.kind!r}"
-                )
-            seen.add((stage.kind, export.file.name))
+def _untouched(pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]) -> dict[str, int]:
+    """Count the tasks that exports list and nobody has begun: they are no records."""
+    files = {export.file.name: export.untouched for _stage, exports in pools for export in exports}
+    return {"a task that nobody has begun": sum(files.values())} if any(files.values()) else {}
 
 
 def _private(export: Export, row: Assignment) -> Row:
@@ -231,10 +190,10 @@ def _private(export: Export, row: Assignment) -> Row:
 
 
 def _messages(stage: AnswerStage, cells: Mapping[str, str]) -> list[dict[str, str]]:
-    prompt, context = cells[stage.columns.prompt], _cell(cells, stage.columns.context)
+    prompt, context = cells.get(stage.columns.prompt, ""), _cell(cells, stage.columns.context)
     return [
         {"role": "user", "content": f"{prompt}\n\n{context}" if context else prompt},
-        {"role": "assistant", "content": cells[stage.columns.answer]},
+        {"role": "assistant", "content": cells.get(stage.columns.answer, "")},
     ]
 
 

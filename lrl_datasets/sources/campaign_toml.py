@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -26,8 +26,27 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class AnswerColumns(_Strict):
-    """Which column of an answer pool plays which role."""
+Format = Literal["toloka", "mturk", "label_studio", "argilla", "table"]
+"""The formats of exports; the module of that name in `sources/` says how its columns are called."""
+
+
+class _Columns(_Strict):
+    """Roles that the platforms' exports name themselves: only a table says here where they stand."""
+
+    worker: _Name | None = None
+    assignment_id: _Name | None = None
+    """What the worker handed in at once; without it a record is named by its worker and its inputs."""
+    task_id: _Name | None = None
+    status: _Name | None = None
+    started: _Name | None = None
+    submitted: _Name | None = None
+    duration_s: _Name | None = None
+    """Seconds that the record took."""
+    reward: _Name | None = None
+
+
+class AnswerColumns(_Columns):
+    """Which column of an answer pool plays which role. `{n}` in a name stands for 1, 2, 3 …: items of one page."""
 
     prompt: _Name
     answer: _Name
@@ -42,11 +61,11 @@ class AnswerColumns(_Strict):
     """A machine's translation of an English answer to the prompt: who hands that in has not written."""
 
 
-class JudgementColumns(_Strict):
-    """Which column of a judgement pool plays which role."""
+class JudgementColumns(_Columns):
+    """Which column of a judgement pool plays which role. `{n}` in a name stands for 1, 2, 3 …: items of one page."""
 
     answer_id: _Name
-    """The INPUT column with the judged answer's record id (or assignment id, where that names one record)."""
+    """The input column with the judged answer's record id (or assignment id, where that names one record)."""
     label: _Name
     answer: _Name | None = None
     """The answer as it was shown."""
@@ -54,7 +73,8 @@ class JudgementColumns(_Strict):
     """The prompt as it was shown; tasks for judges need it."""
     context: _Name | None = None
     golden: _Name | None = None
-    """The true label of control tasks; by default `GOLDEN:` and the label's field, where the pool has it."""
+    """The true label of control tasks; by default, where the pool has it: `GOLDEN:` and the label's field (Toloka),
+    `Input.golden`, `$golden` and the ground truth (Label Studio), `golden`."""
 
 
 class Labels(_Strict):
@@ -85,27 +105,50 @@ class Rules(_Strict):
     """Below this share of right control tasks none of his votes count."""
 
 
-class AnswerStage(_Strict):
+class _Stage(_Strict):
+    format: Format
+    pools: Annotated[list[_Name], Field(min_length=1)]
+    columns: _Columns
+
+    @model_validator(mode="after")
+    def _a_table_says_who(self) -> Self:
+        if self.format == "table" and self.columns.worker is None:
+            raise ValueError('format = "table" needs columns.worker, the column with the worker\'s id')
+        named = [role for role in _Columns.model_fields if getattr(self.columns, role) is not None]
+        if self.format != "table" and named:
+            raise ValueError(f"columns.{named[0]} is for tables: exports of {self.format} name it themselves")
+        return self
+
+
+class AnswerStage(_Stage):
     """Workers wrote answers to prompts."""
 
     kind: Literal["answer"]
-    format: Literal["toloka"]
-    pools: Annotated[list[_Name], Field(min_length=1)]
     columns: AnswerColumns
     tasks: Tasks | None = None
 
 
-class JudgementStage(_Strict):
+class JudgementStage(_Stage):
     """Workers judged answers."""
 
     kind: Literal["judgement"]
-    format: Literal["toloka"]
-    pools: Annotated[list[_Name], Field(min_length=1)]
     columns: JudgementColumns
     question: _Name
     labels: Labels
     rules: Rules = Rules()
     tasks: Tasks | None = None
+
+    @property
+    def golden_columns(self) -> list[str]:
+        """The columns that can hold a control task's true label; the first one filled says it."""
+        label, named = self.columns.label, self.columns.golden
+        default = {
+            "toloka": f"GOLDEN:{label.partition(':')[2]}",
+            "mturk": "Input.golden",
+            "label_studio": "$golden",
+        }
+        truth = [f"ground_truth:{label}"] if self.format == "label_studio" else []
+        return [named or default.get(self.format, "golden"), *truth]
 
 
 Stage = Annotated[AnswerStage | JudgementStage, Field(discriminator="kind")]

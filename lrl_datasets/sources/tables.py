@@ -49,6 +49,31 @@ def read_table(path: Path, name: str, where: Where | None = None) -> Records:
     return _select(records, where or {})
 
 
+def read_by_content(path: Path, name: str) -> Records:
+    """Read one data file by what stands in it, whatever it is called.
+
+    Raises
+    ------
+    LrlError
+        If the file is missing, empty, or damaged as a whole.
+    """
+    kind = content(path, name)
+    if kind == "parquet":
+        return _read_parquet(path, name, {})
+    return _read_json(path, name) if kind == "json" else read_delimited(path, name, kind)
+
+
+def content(path: Path, name: str) -> str:
+    """Say what a file holds: `parquet`, `json` (an array or lines), or the delimiter of its header."""
+    head = read_bytes(path, name)[:65536].removeprefix(b"\xef\xbb\xbf")
+    if head[:4] == b"PAR1":
+        return "parquet"
+    if head.lstrip()[:1] in (b"[", b"{"):
+        return "json"
+    header = re.sub(rb'"[^"]*"', b"", head.lstrip(b"\r\n ").split(b"\n", 1)[0])
+    return max(("\t", ",", ";"), key=lambda sign: header.count(sign.encode("ascii")))
+
+
 def find_files(path: Path, split: str) -> tuple[list[tuple[str, Path]], list[tuple[str, Path]]]:
     """List a file or a folder's data files, by name: those of `split`, and evaluation data.
 

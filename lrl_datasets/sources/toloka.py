@@ -16,13 +16,14 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.schema import digest
 from lrl_datasets.sources.base import InputFile
 from lrl_datasets.sources.delimited import read_delimited
+from lrl_datasets.sources.measures import amount, moment
 from lrl_datasets.sources.records import RawRecord, in_any_order
 
 ASSIGNMENT, WORKER, STATUS = "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status"
@@ -80,6 +81,10 @@ class Export:
     file: InputFile
     columns: tuple[str, ...]
     rows: list[Assignment]
+    header: bool = True
+    """The columns are all that the file can have; False where only those are known that somebody filled."""
+    untouched: int = 0
+    """Tasks in the file that nobody has begun: no records."""
 
 
 def read_export(path: Path, name: str) -> Export:
@@ -140,8 +145,8 @@ def _assignment(raw: RawRecord) -> Assignment:
         status = "rejected" if VERDICTS[cells[VERDICT].strip().lower()] else "accepted"
     return Assignment(
         raw.row, raw.raw, reason, detail, cells, assignment, record, cells[WORKER].strip(), status=status,
-        started=_time(cells.get(STARTED, "")), submitted=_time(cells.get(SUBMITTED, "")),
-        reward=_amount(cells.get(REWARD, "")),
+        started=moment(cells.get(STARTED, "")), submitted=moment(cells.get(SUBMITTED, "")),
+        reward=amount(cells.get(REWARD, "")),
     )  # fmt: skip
 
 
@@ -168,24 +173,6 @@ def _with_durations(rows: list[Assignment]) -> list[Assignment]:
         share = seconds / len(tasks[row.assignment_id]) if seconds is not None and row.assignment_id else None
         timed.append(replace(row, duration_s=share))
     return timed
-
-
-def _time(cell: str) -> datetime | None:
-    """Read an ISO 8601 time into naive UTC, which Toloka writes without saying so; None where it does not parse."""
-    try:
-        time = datetime.fromisoformat(cell.strip())
-        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
-    except (ValueError, OverflowError):  # OverflowError: the year 1 in a zone east of Greenwich
-        return None
-
-
-def _amount(cell: str) -> float | None:
-    """Read a sum of money; None where it is none."""
-    try:
-        amount = float(cell.strip())
-    except ValueError:
-        return None
-    return amount if math.isfinite(amount) and amount >= 0 else None
 
 
 def _seconds(started: str, submitted: str) -> float | None:

@@ -1,0 +1,145 @@
+"""The pool files of a campaign's stages: which they are, and each one read in its stage's format.
+
+Takes a stage of `campaign.toml`, gives its exports, in which every column that the stage names is there. From
+here on nobody asks which platform a record came from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from lrl_datasets.errors import LrlError
+from lrl_datasets.sources import argilla, campaign_toml, label_studio, mturk, table, toloka
+from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
+from lrl_datasets.sources.toloka import Assignment, Export
+
+Stage = AnswerStage | JudgementStage
+
+READERS: dict[str, Callable[[Path, str], Export]] = {
+    "toloka": toloka.read_export,
+    "mturk": mturk.read_export,
+    "label_studio": label_studio.read_export,
+    "argilla": argilla.read_export,
+}
+"""The formats whose records name their worker themselves; `table` needs the stage's columns."""
+
+
+def read_pools(
+    campaign: CampaignFile, folder: Path, under_way: bool = False
+) -> list[tuple[Stage, list[Export]]]:
+    """Read every stage's pool files in the order of `pools`, each once.
+
+    Parameters
+    ----------
+    under_way
+        Pools of which no file has come yet are empty, and no error.
+
+    Raises
+    ------
+    LrlError
+        If a file or a column is missing or damaged, or a file stands in two stages of one kind.
+    """
+    pools = [
+        (
+            stage,
+            [
+                read(stage, path, name)
+                for name, path in pool_files(stage, folder, missing_ok=under_way).items()
+            ],
+        )
+        for stage in campaign.stage
+    ]
+    _refuse_shared_pools(folder, pools)
+    return pools
+
+
+def pool_files(stage: Stage, folder: Path, missing_ok: bool = False) -> dict[str, Path]:
+    """List a stage's pool files by their names in the campaign, in the order of `pools`."""
+    named: dict[str, Path] = {}
+    toml = folder / campaign_toml.FILE
+    for pool in stage.pools:
+        if PurePosixPath(pool).is_absolute() or ".." in PurePosixPath(pool).parts or "\\" in pool:
+            raise LrlError(f"{toml}: pool {pool!r} is not a path within the folder")
+        if any(sign in pool for sign in "*?["):
+            try:
+                found = sorted(path for path in folder.glob(pool) if path.is_file())
+            except ValueError as error:  # "a**b"
+                raise LrlError(f"{toml}: pool {pool!r}: {error}") from None
+            if not found and not missing_ok:
+                raise LrlError(f"{toml}: no file matches pool {pool!r}")
+        else:
+            found = [folder / pool]
+            if not found[0].is_file():
+                if missing_ok:
+                    continue
+                raise LrlError(f"{toml}: pool file {pool!r} is not there")
+        named |= {path.relative_to(folder).as_posix(): path for path in found}
+    return named
+
+
+def read(stage: Stage, path: Path, name: str) -> Export:
+    """Read one pool file in its stage's format.
+
+    Raises
+    ------
+    LrlError
+        If the file is missing or damaged as a whole, or lacks a column that the stage names.
+    """
+    if stage.format == "table":
+        export = table.read_export(path, name, stage.columns)
+    else:
+        export = READERS[stage.format](path, name)
+    export = _items(stage, export)
+    # Of JSON only those columns are known that somebody filled: where nobody has handed in, none need be there.
+    if export.header or any(row.reason is None for row in export.rows):
+        for role, column in stage.columns.model_dump(exclude_none=True).items():
+            if column not in export.columns:
+                raise LrlError(
+                    f"{name}: column {column!r} is missing ({campaign_toml.FILE} names it as {role}); "
+                    f"there are: {', '.join(export.columns)}"
+                )
+    return export
+
+
+def _refuse_shared_pools(folder: Path, pools: list[tuple[Stage, list[Export]]]) -> None:
+    """A file in two stages of one kind would be counted twice."""
+    seen: set[tuple[str, str]] = set()
+    for stage, exports in pools:
+        for export in exports:
+            if (stage.kind, export.file.name) in seen:
+                raise LrlError(
+                    f"{folder / campaign_toml.FILE}: pool file {export.file.name!r} stands in two stages "
+                    f"of kind {stage.kind!r}"
+                )
+            seen.add((stage.kind, export.file.name))
+
+
+def _items(stage: Stage, export: Export) -> Export:
+    """Cut records that hold several items (`Answer.helpful_1`, `Answer.helpful_2` …) into one an item.
+
+    Only what the stage names with `{n}` differs between them. Items whose cells are all empty were not shown.
+    """
+    named = [column for column in stage.columns.model_dump(exclude_none=True).values() if "{n}" in column]
+    if not named:
+        return export
+    patterns = [re.compile(re.escape(column).replace(r"\{n\}", r"(\d+)")) for column in named]
+    numbers = sorted(
+        {found[1] for p in patterns for c in export.columns if (found := p.fullmatch(c))}, key=int
+    )
+    rows: list[Assignment] = []
+    for row in export.rows:
+        if row.reason == "unreadable":
+            rows.append(row)
+            continue
+        cells = {n: {c: row.cells.get(c.replace("{n}", n), "") for c in named} for n in numbers}
+        shown = [n for n in numbers if any(cell.strip() for cell in cells[n].values())] or numbers[:1]
+        share = row.duration_s / len(shown) if row.duration_s is not None else None
+        rows += [
+            replace(row, cells={**row.cells, **cells[n]}, record=f"{row.record}-{n}", duration_s=share)
+            for n in shown
+        ]
+    there = [c for c, p in zip(named, patterns, strict=True) if any(p.fullmatch(x) for x in export.columns)]
+    return replace(export, columns=(*export.columns, *there), rows=rows)
