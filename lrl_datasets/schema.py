@@ -62,7 +62,14 @@ JUDGEMENT_REASONS = {
     "unknown_answer": "the judged answer is not among the campaign's answers",
     "text_changed": "the judged text is not the answer's text any more",
     "own_answer": "the worker wrote the judged answer",
+    "failed_training": "the worker got too few training tasks right",
+    "failed_exam": "the worker has not passed the exam",
     "failed_worker": "the worker failed the control tasks",
+    "skipped_in_row": "the worker skipped too many suites in a row",
+    "too_fast": "given in far less time than the pool's tasks take",
+    "too_slow": "given in far more time than the pool's tasks take",
+    "one_answer": "the worker gave one label to nearly everything where the others did not",
+    "against_majority": "the worker agrees with the majority too seldom",
     "repeated_vote": "the same worker judged the same answer more than once; the first by label counts",
 }
 """The closed set of reasons why a judgement is not counted, in the order in which they are tried."""

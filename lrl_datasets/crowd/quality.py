@@ -8,20 +8,31 @@ Takes the campaign's judgements and answers as tables, gives the judgements back
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 
+from lrl_datasets import schema
+from lrl_datasets.crowd import rules as ruled
+from lrl_datasets.crowd.rules import Rules
 
-@dataclass(frozen=True)
-class Rules:
-    """What a campaign's stage asks of its workers (`[stage.rules]` in `campaign.toml`)."""
+__all__ = ["Rules", "decide", "failed_workers"]
 
-    golden_min_answers: int = 3
-    """Control tasks after which a worker can fail; below it nobody is judged on chance."""
-    golden_min_accuracy: float = 0.6
-    """Share of control tasks a worker must get right."""
+_Rows = Sequence[ruled.Judgement]
+ABOUT_WORKERS: dict[str, Callable[[_Rows, Rules], set[str]]] = {
+    "failed_training": ruled.failed_training,
+    "failed_exam": ruled.failed_exam,
+    "failed_worker": ruled.failed_worker,
+    "skipped_in_row": ruled.skipped_in_row,
+    "one_answer": ruled.one_answer,
+    "against_majority": ruled.against_majority,
+}
+"""Reason → the rule that names workers none of whose votes on the question count."""
+ABOUT_VOTES: dict[str, Callable[[_Rows, Rules], set[int]]] = {
+    "too_fast": ruled.too_fast,
+    "too_slow": ruled.too_slow,
+}
+"""Reason → the rule that names single votes, by position."""
 
 
 def decide(judgements: pa.Table, answers: pa.Table, rules: Mapping[str, Rules]) -> pa.Table:
@@ -44,32 +55,24 @@ def decide(judgements: pa.Table, answers: pa.Table, rules: Mapping[str, Rules]) 
     """
     known = {row["record"]: row for row in reversed(answers.to_pylist()) if row["record"] is not None}
     rows = judgements.to_pylist()
-    failed = failed_workers(judgements, rules)
-    votes: dict[tuple[str, str, str], list[tuple[str, int]]] = defaultdict(list)
     answer_ids: list[str | None] = []
-    reasons: list[str | None] = []
+    questions: dict[str, list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
         answer = known.get(row["record"]) if row["record"] is not None else None
         answer_ids.append(answer["id"] if answer else None)
-        reason = row["reason"]
-        if reason is None and row["golden"] is not None:
-            reason = "golden"
-        if reason is None and answer is None:
-            reason = "unknown_answer"
-        if reason is None and answer is not None:
-            if row["text"] is not None and row["text"] != answer["text"]:
-                reason = "text_changed"
-            elif row["worker"] == answer["worker"]:
-                reason = "own_answer"
-            elif (row["question"], row["worker"]) in failed:
-                reason = "failed_worker"
-            else:
-                votes[row["question"], answer["id"], row["worker"]].append((row["label"], position))
-        reasons.append(reason)
+        row["reason"] = row["reason"] or _about_task(row, answer)
+        questions[row["question"]].append(position)
+    for question, positions in questions.items():
+        _apply([rows[at] for at in positions], rules.get(question, Rules()))
+    votes: dict[tuple[str, str | None, str], list[tuple[str, int]]] = defaultdict(list)
+    for position, row in enumerate(rows):
+        if row["reason"] is None:
+            votes[row["question"], answer_ids[position], row["worker"]].append((row["label"], position))
     for repeated in votes.values():
         # The first by label stays, not the first in the file: the order of an export's lines decides nothing.
         for _, position in sorted(repeated)[1:]:
-            reasons[position] = "repeated_vote"
+            rows[position]["reason"] = "repeated_vote"
+    reasons = [row["reason"] for row in rows]
     table = judgements.drop_columns(["reason"])
     table = table.append_column("answer_id", pa.array(answer_ids, pa.string()))
     table = table.append_column("counted", pa.array([reason is None for reason in reasons], pa.bool_()))
@@ -82,14 +85,38 @@ def failed_workers(judgements: pa.Table, rules: Mapping[str, Rules]) -> set[tupl
     Only submitted, readable judgements of control tasks are looked at; a control task answered twice by the
     same worker counts twice, as it does on the platforms.
     """
-    right: dict[tuple[str, str], list[bool]] = defaultdict(list)
-    columns = judgements.select(["question", "worker", "label", "golden", "reason"]).to_pylist()
-    for row in columns:
-        if row["golden"] is not None and row["reason"] is None and row["label"] is not None:
-            right[row["question"], row["worker"]].append(row["label"] == row["golden"])
-    failed = set()
-    for (question, worker), answers in right.items():
-        rule = rules.get(question, Rules())
-        if len(answers) >= rule.golden_min_answers and sum(answers) / len(answers) < rule.golden_min_accuracy:
-            failed.add((question, worker))
-    return failed
+    questions: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for row in judgements.to_pylist():
+        if row["golden"] is not None and row["reason"] is None:
+            questions[row["question"]].append({**row, "reason": ruled.CONTROL})
+    return {
+        (question, worker)
+        for question, rows in questions.items()
+        for worker in ruled.failed_worker(rows, rules.get(question, Rules()))
+    }
+
+
+def _about_task(row: ruled.Judgement, answer: Mapping[str, str | None] | None) -> str | None:
+    """Say what stands against a readable judgement because of its task, whoever gave it."""
+    if row["golden"] is not None:
+        return ruled.CONTROL
+    if answer is None:
+        return "unknown_answer"
+    if row["text"] is not None and row["text"] != answer["text"]:
+        return "text_changed"
+    return "own_answer" if row["worker"] == answer["worker"] else None
+
+
+def _apply(rows: list[dict[str, object]], rules: Rules) -> None:
+    """Write into the rows of one question what the rules object to, in the order of the closed set."""
+    for reason in schema.JUDGEMENT_REASONS:
+        if reason in ABOUT_WORKERS:
+            workers = ABOUT_WORKERS[reason](rows, rules)
+            positions = {at for at, row in enumerate(rows) if row["worker"] in workers} if workers else set()
+        elif reason in ABOUT_VOTES:
+            positions = ABOUT_VOTES[reason](rows, rules)
+        else:
+            continue
+        for at in positions:
+            if rows[at]["reason"] is None:
+                rows[at]["reason"] = reason

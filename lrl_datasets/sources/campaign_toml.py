@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from lrl_datasets.card_validator import LICENSES
 from lrl_datasets.errors import LrlError
+from lrl_datasets.sources.campaign_rules import AnswerRules, JudgeRules
 from lrl_datasets.sources.campaign_tasks import Money, Tasks
 
 FILE = "campaign.toml"
@@ -95,8 +96,8 @@ Aggregation = Literal["majority", "wawa", "zero-based-skill", "dawid-skene", "on
 """What `crowd.aggregation` knows by these names."""
 
 
-class Rules(_Strict):
-    """How the votes of a stage become a posterior."""
+class Rules(JudgeRules):
+    """Which votes of a stage count, and how they become a posterior."""
 
     aggregation: Aggregation = "dawid-skene"
     golden_min_answers: Annotated[int, Field(ge=0)] = 3
@@ -125,6 +126,7 @@ class AnswerStage(_Stage):
 
     kind: Literal["answer"]
     columns: AnswerColumns
+    rules: AnswerRules | None = None
     tasks: Tasks | None = None
 
 
@@ -185,6 +187,11 @@ class CampaignFile(_Strict):
                 first = judging.setdefault(stage.question, stage)
                 if (first.labels, first.rules) != (stage.labels, stage.rules):
                     raise ValueError(f"two stages ask {stage.question!r} with other labels or other rules")
+        for question, first in judging.items():
+            stages = [s for s in self.stage if isinstance(s, JudgementStage) and s.question == question]
+            for pool in first.rules.pools():
+                if not any(pool in stage.pools for stage in stages):
+                    raise ValueError(f"rules name pool {pool!r}, which is none of the pools of {question!r}")
         return self
 
 
