@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from lrl_datasets import __version__
-from lrl_datasets.cli import hub, making, models, project, publishing
+from lrl_datasets.cli import crowd, hub, making, models, project, publishing
 from lrl_datasets.cli.console import err, say
 from lrl_datasets.errors import LrlError
 
@@ -23,7 +23,12 @@ app = typer.Typer(
 )  # fmt: skip
 for theme in (making.commands, publishing.commands, models.commands, project.commands):
     app.add_typer(theme)
-for name, group in (("hub", hub.commands), ("tasks", models.tasks), ("new", project.new)):
+for name, group in (
+    ("crowd", crowd.commands),
+    ("hub", hub.commands),
+    ("tasks", models.tasks),
+    ("new", project.new),
+):
     app.add_typer(group, name=name)
 
 

@@ -31,15 +31,11 @@ class Tasks(_Strict):
     """Workers who do each task."""
     price: Annotated[float, Field(ge=0)] | None = None
     """What a worker is paid for one suite, in the campaign's currency, before the platform's fee."""
-    exam: Annotated[int, Field(ge=0)] = 0
-    """Control tasks that a worker does before the first real one; paid as the others are."""
-    exam_pass: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of them that lets a worker in."""
 
     @model_validator(mode="after")
     def _golden_has_a_file(self) -> Tasks:
-        if (self.golden_share > 0 or self.exam > 0) and self.golden is None:
-            raise ValueError('golden_share and exam need the file of control tasks: golden = "FILE"')
+        if self.golden_share > 0 and self.golden is None:
+            raise ValueError('golden_share needs the file of control tasks: golden = "FILE"')
         return self
 
 

@@ -1,0 +1,12 @@
+"""`lrl crowd …`: a campaign from its tasks to its decisions."""
+
+from __future__ import annotations
+
+import typer
+
+from lrl_datasets.cli import crowd_out
+
+commands = typer.Typer(
+    no_args_is_help=True, help="A crowd campaign: tasks out, exports in, decisions, money."
+)
+commands.add_typer(crowd_out.commands)

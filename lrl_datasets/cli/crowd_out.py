@@ -1,0 +1,289 @@
+"""`lrl crowd tasks` and `lrl crowd simulate`: what goes out to the crowd, and a crowd without people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrl_datasets.cli.console import say
+from lrl_datasets.errors import LrlError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lrl_datasets.crowd.simulation import Worker
+    from lrl_datasets.crowd.tasks.pages import Page
+    from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
+
+commands = typer.Typer()
+
+Folder = Annotated[Path, typer.Option("--campaign", help="The campaign folder.")]
+Crowd = Annotated[
+    str,
+    typer.Option(
+        metavar="TYPE=N,…", help="Workers by type: expert, average, hasty, spammer, adversarial, collusive."
+    ),
+]
+AnswerSeconds = Annotated[
+    float, typer.Option(min=1, help="Median seconds a careful worker needs for an answer.")
+]
+JudgementSeconds = Annotated[float, typer.Option(min=1, help="The same for a judgement.")]
+CROWD = "expert=6,average=24,hasty=3,spammer=3"
+
+
+@commands.command("tasks")
+def tasks_(
+    stage: Annotated[
+        str, typer.Argument(help="Its number, its question, or `answer` where only one is of that kind.")
+    ],
+    campaign: Folder = Path(),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files; default: outbox in the campaign.")
+    ] = None,
+) -> None:
+    """Write what a platform imports for a stage: every task that still lacks workers, control tasks mixed in."""
+    from lrl_datasets.crowd.tasks import mturk
+    from lrl_datasets.sources import campaign_toml
+
+    folder = _folder(campaign)
+    file = campaign_toml.load(folder)
+    number = _stage_number(file, stage)
+    what = file.stage[number - 1]
+    page, table = _waiting(folder, file, number)
+    if table.num_rows == 0:
+        say(f"stage {number}: every task has its workers; nothing to hand out")
+        return
+    name = what.question if what.kind == "judgement" else what.kind
+    target = (out or folder / "outbox") / f"{number}-{name}"
+    target.mkdir(parents=True, exist_ok=True)
+    for filename, data in _writer(what.format).write(page, table).items():
+        (target / filename).write_bytes(data)
+        say(f"wrote {target / filename}")
+    golden = sum(value is not None for value in table["golden"].to_pylist())
+    suites = len(set(table["suite"].to_pylist()))
+    say(f"{table.num_rows - golden} tasks and {golden} control tasks in {suites} suites for {what.format}")
+    if what.format == "mturk" and (refused := mturk.astral(page, table)):
+        say(
+            f"MTurk's upload refuses characters beyond U+FFFF (emoji): {len(refused)} tasks, such as {refused[0]}"
+        )
+
+
+@commands.command()
+def simulate(
+    campaign: Folder = Path(),
+    crowd: Crowd = CROWD,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same exports.")] = 1,
+    answer_seconds: AnswerSeconds = 180,
+    judgement_seconds: JudgementSeconds = 25,
+) -> None:
+    """Do a SAMPLE campaign's open tasks without people: writes the exports that its pools name, stage after stage."""
+    from lrl_datasets.crowd import simulation
+    from lrl_datasets.schema import digest
+    from lrl_datasets.sources import campaign_toml
+
+    folder = _folder(campaign)
+    file = campaign_toml.load(folder)
+    if not file.sample:
+        raise LrlError(
+            f"{folder / campaign_toml.FILE}: only a campaign with `sample = true` is simulated: "
+            "made-up answers must never pass for real ones"
+        )
+    workers = simulation.recruit(_counts(crowd), seed)
+    wrote = 0
+    for number, stage in enumerate(file.stage, 1):
+        page, table = _waiting(folder, file, number)
+        if table.num_rows == 0:
+            continue
+        path, turn = _free_pool(folder, stage.pools[0], number)
+        terms = _terms(stage, answer_seconds if stage.kind == "answer" else judgement_seconds)
+        drawn = int(digest(file.name, str(seed), str(number), str(turn), length=12), 16)
+        if stage.kind == "answer":
+            words = simulation.vocabulary(
+                [text for text in table[f"input.{page.field('prompt')}"].to_pylist() if text]
+            )
+            responses = simulation.write(table, page, workers, words, terms, drawn)
+        else:
+            truths = _truths(folder, stage, workers)
+            responses = simulation.judge(table, truths, page.labels, workers, terms, drawn)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_exported(stage.format, page, responses, path))
+        busy = len(set(responses["worker"].to_pylist()))
+        say(f"stage {number}: {responses.num_rows} rows by {busy} workers in {path}")
+        wrote += 1
+    if not wrote:
+        say("every task has its workers; nothing to simulate")
+
+
+# ---- a stage's tasks ------------------------------------------------------------------------------------
+
+
+def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Table]:
+    """Give a stage's page and the suites that still lack workers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from lrl_datasets import languages
+    from lrl_datasets.crowd.tasks import pages, suites, waiting
+    from lrl_datasets.schema import digest
+    from lrl_datasets.sources.campaign import Campaign
+    from lrl_datasets.sources.campaign_tasks import Tasks
+
+    stage = file.stage[number - 1]
+    tasks = stage.tasks or Tasks()
+    try:
+        page = pages.page(f"{file.name} {number}", stage, languages.load(file.language))
+    except LrlError as error:
+        raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
+    came = Campaign(under_way=True).read(folder)
+    golden = waiting.control_tasks(page, _rows(folder, tasks.golden, page, page.output))
+    if stage.kind == "answer":
+        if tasks.prompts is None:
+            raise LrlError(
+                f"{folder / 'campaign.toml'}: stage {number}: [stage.tasks] names no file of prompts"
+            )
+        files = pa.array(_pool_names(came.facts, number), pa.string())
+        candidates = came.candidates.filter(pc.is_in(came.candidates["file"], value_set=files))
+        try:
+            table = waiting.prompts(page, _rows(folder, tasks.prompts, page), candidates, tasks.overlap)
+        except LrlError as error:
+            raise LrlError(f"{folder / tasks.prompts}: {error}") from None
+    else:
+        table = waiting.answers(page, came.candidates, came.judgements, stage.question, tasks.overlap)
+    seed = int(digest(file.name, str(number), length=12), 16)
+    try:
+        return page, suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
+    except LrlError as error:
+        raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
+
+
+def _rows(folder: Path, name: str | None, page: Page, *needed: str) -> list[dict[str, Any]]:
+    """Read a file of prompts or control tasks; every record of it must be readable."""
+    from lrl_datasets.sources.formulas import restored
+    from lrl_datasets.sources.tables import read_table
+
+    if name is None:
+        return []
+    records = read_table(folder / name, name)
+    records.require(page.field("prompt"), *needed)
+    for row in records.rows:
+        if row.problem is not None:
+            raise LrlError(f"{folder / name}: row {row.row}: {row.problem}")
+    # What was written for a spreadsheet program comes back from one.
+    return [
+        {key: restored(cell) if isinstance(cell, str) else cell for key, cell in row.values.items()}
+        for row in records.rows
+    ]
+
+
+def _stage_number(file: CampaignFile, name: str) -> int:
+    """Find a stage by number, question or kind."""
+    fitting = [
+        number
+        for number, stage in enumerate(file.stage, 1)
+        if name in (str(number), stage.kind, stage.question if stage.kind == "judgement" else None)
+    ]
+    if len(fitting) != 1:
+        known = [
+            f"{number} ({stage.question if stage.kind == 'judgement' else stage.kind})"
+            for number, stage in enumerate(file.stage, 1)
+        ]
+        what = "no stage" if not fitting else "several stages"
+        raise LrlError(f"{what} {name!r}; there are: {', '.join(known)}")
+    return fitting[0]
+
+
+def _pool_names(facts: dict[str, Any], number: int) -> list[str]:
+    return list(facts["stages"][number - 1]["pools"])
+
+
+def _folder(campaign: Path) -> Path:
+    return campaign.parent if campaign.name == "campaign.toml" else campaign
+
+
+# ---- formats --------------------------------------------------------------------------------------------
+
+
+def _writer(platform: str) -> Any:
+    from lrl_datasets.crowd.tasks import label_studio, mturk, spreadsheet, toloka
+
+    writers = {"toloka": toloka, "mturk": mturk, "label_studio": label_studio, "table": spreadsheet}
+    if platform not in writers:
+        raise LrlError(f"tasks are not written for {platform}; they are for {', '.join(writers)}")
+    return writers[platform]
+
+
+def _exported(platform: str, page: Page, responses: pa.Table, path: Path) -> bytes:
+    writer = _writer(platform)
+    if platform == "table":
+        data: bytes = writer.export(page, responses, jsonl=path.suffix.lower() in (".jsonl", ".ndjson"))
+    else:
+        data = writer.export(page, responses)
+    return data
+
+
+# ---- simulation -----------------------------------------------------------------------------------------
+
+
+def _counts(crowd: str) -> dict[str, int]:
+    counts = {}
+    for part in crowd.split(","):
+        kind, _, number = part.strip().partition("=")
+        if not number.isdigit():
+            raise LrlError(f"--crowd {crowd!r}: {part.strip()!r} is not TYPE=N")
+        counts[kind] = int(number)
+    return counts
+
+
+def _terms(stage: AnswerStage | JudgementStage, seconds: float) -> Any:
+    from lrl_datasets.crowd.simulation import Terms
+
+    price = stage.tasks.price if stage.tasks else None
+    if stage.kind == "answer":
+        return Terms(seconds, price)
+    rules: Any = stage.rules
+    return Terms(
+        seconds,
+        price,
+        exam=getattr(rules, "exam_tasks", None) or 0,
+        exam_pass=getattr(rules, "exam_min_accuracy", None) or 0.0,
+        ban_after=rules.golden_min_answers,
+        ban_below=rules.golden_min_accuracy,
+    )
+
+
+def _truths(folder: Path, stage: JudgementStage, workers: list[Worker]) -> dict[str, str]:
+    """Give the label that an attentive judge would give each answer."""
+    from lrl_datasets.crowd.simulation import is_good
+    from lrl_datasets.sources.campaign import Campaign
+
+    known = {worker.name: worker for worker in workers}
+    rows = (
+        Campaign(under_way=True).read(folder).candidates.select(["record", "worker", "messages"]).to_pylist()
+    )
+    return {
+        row["record"]: (
+            stage.labels.positive
+            if is_good(known, row["worker"], row["messages"][0]["content"])
+            else stage.labels.negative
+        )[0]
+        for row in rows
+        if row["record"] and row["messages"]
+    }
+
+
+def _free_pool(folder: Path, pool: str, number: int) -> tuple[Path, int]:
+    """Name the next export of a stage: its first pool, with a number in the place of a wildcard."""
+    turn = 1
+    if "*" not in pool:
+        path = folder / pool
+        if path.exists():
+            raise LrlError(
+                f"stage {number} has open tasks and its export is there: {path}; a pool with a wildcard "
+                '(pools = ["exports/answers-*.tsv"]) takes another one'
+            )
+        return path, turn
+    while (folder / pool.replace("*", f"simulated-{turn}")).exists():
+        turn += 1
+    return folder / pool.replace("*", f"simulated-{turn}"), turn

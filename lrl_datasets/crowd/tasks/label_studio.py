@@ -1,0 +1,135 @@
+"""Label Studio: a project's labelling config, its settings and tasks, and its JSON export.
+
+The config follows Label Studio's tag reference: `Text` shows a field of the task's data, `Choices` and `TextArea`
+take the answer; a `Choice` is shown in the worker's language and saved as the campaign's label (`alias`). Golden
+labels are a field of the data that no tag shows. Label Studio has no suites: tasks stand in the suites' order.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+import pyarrow as pa
+
+from lrl_datasets.crowd.tasks.pages import Page
+from lrl_datasets.crowd.tasks.suites import INPUT
+
+_STYLE = """
+  .lrl { max-width: 44rem; margin: 0 auto; font-size: 17px; line-height: 1.5; }
+  .lrl .htx-text, .lrl pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  .lrl .ant-radio-wrapper, .lrl .ant-checkbox-wrapper { font-size: 18px; padding: 10px 14px; margin: 4px 8px 4px 0; }
+  .lrl textarea { font-size: 17px; line-height: 1.5; }
+"""
+
+
+def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
+    """Write `config.xml`, `project.json` (what `POST /api/projects` takes) and `tasks.json` (what is imported)."""
+    overlaps = tasks["overlap"].to_pylist()
+    project = {
+        "title": page.name,
+        "description": page.title,
+        "label_config": config(page),
+        "expert_instruction": "\n".join(_instructions(page)),
+        "show_instruction": True,
+        "show_skip_button": False,
+        "show_collab_predictions": False,
+        "maximum_annotations": max(overlaps, default=1),
+    }
+    return {
+        "config.xml": config(page).encode(),
+        "project.json": _json(project),
+        "tasks.json": _json([{"data": data(page, row)} for row in tasks.to_pylist()]),
+    }
+
+
+def config(page: Page) -> str:
+    """Write the labelling config."""
+    lines = ['<View className="lrl">', f"  <Style>{_STYLE}  </Style>"]
+    for one in page.shown:
+        lines.append(f'  <Header value={quoteattr(one.heading)} size="5"/>')
+        lines.append(f"  <Text name={quoteattr(_shown(one.field))} value={quoteattr('$' + one.field)}/>")
+    lines.append(f'  <Header value={quoteattr(page.question)} size="4"/>')
+    control = f"name={quoteattr(page.output)} toName={quoteattr(_shown(page.shown[-1].field))}"
+    needed = f'required="true" requiredMessage={quoteattr(page.texts.required)}'
+    if page.labels:
+        lines.append(f'  <Choices {control} choice="single-radio" showInline="true" {needed}>')
+        lines += [
+            f"    <Choice value={quoteattr(page.texts.label(label))} alias={quoteattr(label)}/>"
+            for label in page.labels
+        ]
+        lines.append("  </Choices>")
+    else:
+        lines.append(f'  <TextArea {control} rows="8" maxSubmissions="1" editable="true" {needed}/>')
+    return "\n".join([*lines, "</View>", ""])
+
+
+def data(page: Page, row: dict[str, Any]) -> dict[str, str]:
+    """Give a task's data: its inputs, its name in the table, and the golden label, empty on ordinary tasks."""
+    inputs = {name: row[INPUT + name] or "" for name in page.inputs}
+    return {**inputs, "task": row["task"], page.golden: row["golden"] or ""}
+
+
+def export(page: Page, responses: pa.Table) -> bytes:
+    """Write the project's export as JSON: one object a task, its annotations inside."""
+    tasks: dict[tuple[int, str], dict[str, Any]] = {}
+    workers: dict[str, int] = {}
+    rows = responses.to_pylist()
+    sizes: dict[str, int] = {}
+    for row in rows:
+        sizes[row["assignment"]] = sizes.get(row["assignment"], 0) + 1
+    for number, row in enumerate(rows, 1):
+        task = tasks.setdefault(
+            (row["suite"], row["task"]), {"id": len(tasks) + 1, "data": data(page, row), "annotations": []}
+        )
+        user = workers.setdefault(row["worker"], len(workers) + 1)
+        written = row["submitted"].isoformat(timespec="milliseconds") + "Z"
+        given = row["status"] in ("submitted", "accepted", "rejected")
+        task["annotations"].append(
+            {
+                "id": number,
+                "completed_by": {"id": user, "email": row["worker"], "first_name": "", "last_name": ""},
+                "result": [_result(page, row, number)] if given else [],
+                "was_cancelled": not given,
+                "ground_truth": False,
+                "created_at": written,
+                "updated_at": written,
+                "lead_time": (row["submitted"] - row["started"]).total_seconds() / sizes[row["assignment"]],
+                "task": task["id"],
+            }
+        )
+    return _json(list(tasks.values()))
+
+
+def _result(page: Page, row: dict[str, Any], number: int) -> dict[str, Any]:
+    kind, key = ("choices", "choices") if page.labels else ("textarea", "text")
+    return {
+        "id": f"result{number}",
+        "type": kind,
+        "value": {key: [row["output"]]},
+        "origin": "manual",
+        "to_name": _shown(page.shown[-1].field),
+        "from_name": page.output,
+    }
+
+
+def _shown(field: str) -> str:
+    """Name the tag that shows a field: names are one space for all tags, and an output may be called as an input."""
+    return f"shown_{field}"
+
+
+def _instructions(page: Page) -> list[str]:
+    parts = [f"<h3>{escape(page.title)}</h3>", "<ol>"]
+    parts += [f"<li>{escape(text)}</li>" for text in page.instructions]
+    parts.append("</ol>")
+    if page.english_instructions:
+        parts += ["<h4>English</h4>", "<ol>"]
+        parts += [f"<li>{escape(text)}</li>" for text in page.english_instructions]
+        parts.append("</ol>")
+    return parts
+
+
+def _json(value: object) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
