@@ -72,8 +72,8 @@ def read_export(path: Path, name: str) -> Export:
     columns: dict[str, None] = {}
     untouched = 0
     for raw in table.rows:
-        if raw.problem is not None or not is_record(raw.values):
-            problem = raw.problem or "no record of Argilla"
+        problem = raw.problem or _problem(raw.values)
+        if problem is not None:
             rows.append(Assignment(0, raw.for_quarantine(), "unreadable", problem))
             continue
         inputs = _inputs(raw.values)
@@ -83,6 +83,34 @@ def read_export(path: Path, name: str) -> Export:
         columns |= dict.fromkeys([*inputs, *(f"{name}.responses" for name in _questions(raw.values))])
     columns |= dict.fromkeys(column for row in rows for column in row.cells)
     return objects.export(table.file, rows, columns, untouched)
+
+
+def _problem(values: Object) -> str | None:
+    """Say what keeps an object from being a record whose responses can be gone through."""
+    if not is_record(values):
+        return "no record of Argilla"
+    nested = values.get("responses") if isinstance(values.get("fields"), dict) else []
+    if isinstance(nested, list):
+        if not all(isinstance(one, dict) and isinstance(one.get("values") or {}, dict) for one in nested):
+            return "responses: not a list of objects with values"
+    elif not (
+        isinstance(nested or {}, dict) and all(_are_objects(given) for given in (nested or {}).values())
+    ):
+        return "responses: not lists of objects by question"
+    for name in _flat_questions(values):
+        keys = (f"{name}.responses", f"{name}.responses.users", f"{name}.responses.status")
+        if not all(isinstance(values.get(key) or [], list) for key in keys):
+            return f"{name}.responses: not a list"
+    for name in _old_questions(values):
+        given = values[name]
+        columns = isinstance(given, dict) and all(isinstance(part or [], list) for part in given.values())
+        if not (columns or _are_objects(given)):
+            return f"{name}: not a list of responses"
+    return None
+
+
+def _are_objects(given: object) -> bool:
+    return given is None or (isinstance(given, list) and all(isinstance(one, dict) for one in given))
 
 
 def _assignments(raw: RawRecord, inputs: dict[str, str]) -> Iterator[Assignment]:

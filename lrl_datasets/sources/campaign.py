@@ -17,13 +17,12 @@ from lrl_datasets.errors import LrlError
 from lrl_datasets.sources import campaign_toml
 from lrl_datasets.sources.base import InputFile, SourceTables
 from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
-from lrl_datasets.sources.pools import read_pools
+from lrl_datasets.sources.pools import golden_label, read_pools, wrong_cell
 from lrl_datasets.sources.records import input_file
 from lrl_datasets.sources.toloka import Assignment, Export
 
 Row = dict[str, object]
 _ID = re.compile(r"[\w.:/#-]{1,200}")
-_MODEL = re.compile(r"[\w.:/+ -]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,8 @@ class Campaign:
             cells = row.cells
             reason, detail = row.reason, row.detail
             model = _cell(cells, stage.columns.model_name)
-            if reason is None and model and not _MODEL.fullmatch(model):
-                reason, detail = "unreadable", f"column {stage.columns.model_name} is no model's name"
+            if wrong := wrong_cell(stage, row):
+                reason, detail = "unreadable", wrong
             read = reason != "unreadable"
             yield {
                 **_private(export, row),
@@ -124,12 +123,9 @@ class Campaign:
         for row in export.rows:
             reason, detail = row.reason, row.detail
             label = _cell(row.cells, columns.label)
-            filled = [column for column in stage.golden_columns if _cell(row.cells, column)]
-            golden = _cell(row.cells, filled[0]) if filled else ""
-            if reason is None and label not in labels:
-                reason, detail = "unreadable", f"column {columns.label} is none of the stage's labels"
-            if reason is None and golden and golden not in labels:
-                reason, detail = "unreadable", f"column {filled[0]} is none of the stage's labels"
+            _, golden = golden_label(stage, row)
+            if wrong := wrong_cell(stage, row):
+                reason, detail = "unreadable", wrong
             read = reason != "unreadable"
             yield (
                 row,

@@ -17,6 +17,7 @@ from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, Judgem
 from lrl_datasets.sources.toloka import Assignment, Export
 
 Stage = AnswerStage | JudgementStage
+_MODEL = re.compile(r"[\w.:/+ -]{1,200}")
 
 READERS: dict[str, Callable[[Path, str], Export]] = {
     "toloka": toloka.read_export,
@@ -102,6 +103,27 @@ def read(stage: Stage, path: Path, name: str) -> Export:
                     f"there are: {', '.join(export.columns)}"
                 )
     return export
+
+
+def wrong_cell(stage: Stage, row: Assignment) -> str | None:
+    """Say which cell keeps a record that was read from meaning something in its stage; None if none does."""
+    if row.reason is not None:
+        return None
+    if isinstance(stage, AnswerStage):
+        model = stage.columns.model_name
+        name = row.cells.get(model, "").strip() if model else ""
+        return f"column {model} is no model's name" if name and not _MODEL.fullmatch(name) else None
+    labels = {*stage.labels.positive, *stage.labels.negative}
+    if row.cells.get(stage.columns.label, "").strip() not in labels:
+        return f"column {stage.columns.label} is none of the stage's labels"
+    column, golden = golden_label(stage, row)
+    return f"column {column} is none of the stage's labels" if golden and golden not in labels else None
+
+
+def golden_label(stage: JudgementStage, row: Assignment) -> tuple[str, str]:
+    """Give the column with a control task's true label and the label, empty on ordinary tasks."""
+    filled = ((column, row.cells.get(column, "").strip()) for column in stage.golden_columns)
+    return next(((column, label) for column, label in filled if label), ("", ""))
 
 
 def _refuse_shared_pools(folder: Path, pools: list[tuple[Stage, list[Export]]]) -> None:
