@@ -18,6 +18,18 @@ def _over(english: Mapping[str, str]) -> AfterValidator:
 
 
 QUESTIONS = {"helpful": "Is this answer helpful?", "better": "Which answer is better?"}
+REASONS = {
+    "unhelpful": "Several other native speakers judged that this answer does not help. Please read the instructions "
+    "once more.",
+    "same_text": "Another person had already handed in the same text. Please write your own.",
+    "machine_translated": "The answer is, or nearly is, a machine's translation. Please write your own.",
+    "too_fast": "The tasks were done in far less time than they take when they are read.",
+    "too_slow": "The tasks took far longer than they should.",
+    "skipped_in_row": "Too many pages in a row were skipped.",
+    "failed_worker": "Too many tasks whose answer is known were answered wrongly.",
+    "one_answer": "The same answer was given to nearly every task, where others differed.",
+}
+"""Why a page of work was refused, as its worker reads it; the keys are `crowd.decisions`' reasons."""
 LABELS = {"yes": "Yes", "no": "No", "left": "Answer A", "right": "Answer B"}
 
 
@@ -51,6 +63,9 @@ class CrowdTexts(BaseModel):
     """The stage's `question` in `campaign.toml` → what the worker is asked."""
     labels: Annotated[dict[str, str], _over(LABELS)] = LABELS
     """A stage's label → what stands on its button."""
+
+    reasons: Annotated[dict[str, str], _over(REASONS)] = REASONS
+    """Reason for a refusal → what its worker reads."""
 
     def question(self, name: str) -> str:
         """Return what a worker is asked, or the question's own name where no language knows it."""

@@ -29,8 +29,7 @@ class _Decisions(_Strict):
     max_skipped_in_row: Annotated[int, Field(ge=0)] | None = None
     """Nothing counts of a worker who skipped more suites in a row."""
     review_days: Annotated[int, Field(ge=1, le=30)] | None = None
-    """Days after which the platform accepts by itself what nobody reviewed (Toloka: at most 21, MTurk: 30).
-    On a judgement stage: reviews are written for it too."""
+    """Days after which the platform accepts by itself what nobody reviewed (Toloka: at most 21, MTurk: 30)."""
     warn_days: _Count | None = None
     """Days before that from which on `lrl crowd` warns; 3 when left out."""
     suite_share: _Share | None = None

@@ -1,0 +1,228 @@
+"""`lrl crowd status`, `decide` and `pay`: where a campaign stands, what the platform is told, who is paid what."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrl_datasets.cli.console import err, out, say
+from lrl_datasets.errors import LrlError
+
+if TYPE_CHECKING:
+    from lrl_datasets.crowd.state import State
+    from lrl_datasets.sources.campaign_toml import CampaignFile
+
+commands = typer.Typer()
+
+Folder = Annotated[Path, typer.Option("--campaign", help="The campaign folder.")]
+Now = Annotated[
+    str | None, typer.Option(metavar="TIME", help="ISO 8601; deadlines are measured from here. Default: now.")
+]
+Outbox = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the files; default: outbox in the campaign.")
+]
+SHOWN = 10
+
+
+@commands.command()
+def status(campaign: Folder = Path(), now: Now = None) -> None:
+    """Say where a campaign stands: what is decided, what waits, and for what. Writes nothing."""
+    from rich.table import Table
+
+    file, state, _ = _read(campaign, now)
+    shown = Table("stage", "suites", "accepted", "to accept", "to reject", "waiting")
+    for number, stage in enumerate(file.stage, 1):
+        said = Counter(row["verdict"] for row in state.reviews.to_pylist() if row["stage"] == number)
+        done = said["accepted"] + said["rejected"]
+        told = f"{said['accepted']} of {done}" if said["rejected"] else str(done)
+        shown.add_row(
+            f"{number} {_name(stage)}", str(said.total()), told,
+            *[str(said[verdict]) for verdict in ("accept", "reject", "wait")],
+        )  # fmt: skip
+    out.print(shown)
+    answers = Counter(state.decisions["verdict"].to_pylist())
+    if answers:
+        say(f"answers: {answers['accept']} good, {answers['reject']} refused, {answers['wait']} undecided")
+        _say_counts("  refused", state.decisions["reason"].to_pylist())
+    _say_counts("judgements not counted", state.judged["reason"].to_pylist())
+    _say_open(state)
+    _warn(state, file)
+
+
+@commands.command()
+def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> None:
+    """Write what each platform is told: suites accepted and rejected, with a reason in the workers' language.
+
+    Upload the files and export again: what the platform then says is what counts. Run twice, the same files.
+    """
+    from lrl_datasets import languages
+    from lrl_datasets.private import write
+    from lrl_datasets.sources.reviews import REVIEW_FILES
+    from lrl_datasets.sources.reviews import write as review_file
+
+    file, state, folder = _read(campaign, now)
+    words = languages.load(file.language).crowd.reasons
+    for number, stage in enumerate(file.stage, 1):
+        reviews = [row for row in state.reviews.to_pylist() if row["stage"] == number]
+        said = Counter(row["verdict"] for row in reviews)
+        target = (out_dir or folder / "outbox") / f"{number}-{_name(stage)}"
+        path = target / REVIEW_FILES.get(stage.format, "reviews.csv")
+        if said["accept"] + said["reject"]:
+            write(path, review_file(stage.format, reviews, words).decode())
+            say(f"wrote {path}: {said['accept']} suites accepted, {said['reject']} rejected")
+        else:
+            path.unlink(missing_ok=True)
+            say(f"stage {number} {_name(stage)}: no suite to accept or reject")
+        if said["wait"]:
+            say(f"  {said['wait']} suites wait for votes or for a person to look")
+    _say_open(state)
+    _warn(state, file)
+
+
+@commands.command()
+def pay(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> None:
+    """Write who is paid what for the accepted suites, bonuses apart, and say what came out per hour.
+
+    The file holds the platform's own worker ids: it is private (mode 0600) and stays with the maintainer.
+    """
+    from lrl_datasets.crowd.payouts import PAYOUTS, median_hourly
+    from lrl_datasets.private import write
+    from lrl_datasets.sources.formulas import neutralised
+
+    file, state, folder = _read(campaign, now)
+    rows = state.payouts.to_pylist()
+    path = (out_dir or folder / "outbox") / "payouts.csv"
+    cells = [{**row, "worker": neutralised(row["worker"] or "")} for row in rows]
+    write(path, _csv(PAYOUTS.names, cells))
+    currency = file.money.currency if file.money else ""
+    for number, stage in enumerate(file.stage, 1):
+        of_stage = [row for row in rows if row["stage"] == number]
+        if not of_stage:
+            continue
+        base, bonus = (sum((row[name] for row in of_stage), Decimal(0)) for name in ("base", "bonus"))
+        hourly = median_hourly(of_stage)
+        say(
+            f"stage {number} {_name(stage)}: {len(of_stage)} workers, {base:.2f} {currency} and {bonus:.2f} bonus; "
+            + (
+                f"the median worker earned {hourly:.2f} an hour"
+                if hourly is not None
+                else "what an hour brought is not known"
+            )
+        )
+        unpriced = sum(row["suites_unpriced"] for row in of_stage)
+        if unpriced:
+            say(
+                f"  {unpriced} suites have no price: neither the export nor `price` of [stage.tasks] says one"
+            )
+        if file.money and hourly is not None and hourly < file.money.minimum_hourly_pay:
+            floor = file.money.minimum_hourly_pay
+            err.print(
+                f"warning: that is below the campaign's floor of {floor:.2f} {currency} an hour",
+                style="yellow",
+            )
+    say(f"wrote {path}: {len(rows)} rows")
+    _warn(state, file)
+
+
+# ---- reading --------------------------------------------------------------------------------------------
+
+
+def _read(campaign: Path, now: str | None) -> tuple[CampaignFile, State, Path]:
+    from lrl_datasets.crowd.state import Terms, compute
+    from lrl_datasets.sources import campaign_toml
+    from lrl_datasets.sources.campaign import Campaign
+
+    folder = campaign.parent if campaign.name == campaign_toml.FILE else campaign
+    file = campaign_toml.load(folder)
+    terms = {
+        number: Terms(stage.tasks.overlap, stage.tasks.price)
+        for number, stage in enumerate(file.stage, 1)
+        if stage.tasks
+    }
+    with err.status("reading"):
+        tables = Campaign(under_way=True).read(folder)
+        return file, compute(tables, _time(now), terms), folder
+
+
+def _time(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC).replace(tzinfo=None)
+    from lrl_datasets.sources.measures import moment
+
+    time = moment(text)
+    if time is None:
+        raise LrlError(f"--now {text!r}: no ISO 8601 time, such as 2026-03-20T12:00")
+    return time
+
+
+def _name(stage: Any) -> str:
+    return str(stage.question if stage.kind == "judgement" else stage.kind)
+
+
+# ---- saying ---------------------------------------------------------------------------------------------
+
+
+def _say_counts(what: str, reasons: Iterable[str | None]) -> None:
+    counts = Counter(reason for reason in reasons if reason is not None)
+    if counts:
+        say(f"{what}: " + ", ".join(f"{n} {reason}" for reason, n in counts.most_common()))
+
+
+def _say_open(state: State) -> None:
+    prompts = state.prompts.to_pylist()
+    missing = sum(row["missing"] for row in prompts)
+    if missing:
+        reopened = sum(row["missing"] > 0 for row in prompts)
+        say(f"{reopened} prompts are open again: {missing} answers to ask for (lrl crowd tasks)")
+    exhausted = [row["prompt"] for row in prompts if row["exhausted"]]
+    if exhausted:
+        say(f"{len(exhausted)} prompts have had all the answers that the limit allows and lack a good one:")
+        _say_first(exhausted)
+    votes = sum(row["missing"] for row in state.votes.to_pylist())
+    if votes:
+        say(f"{votes} more judgements to ask for (lrl crowd tasks)")
+    looked = [
+        row["record"] for row in state.decisions.to_pylist() if row["verdict"] == "wait" and row["reason"]
+    ]
+    if looked:
+        say(
+            f"{len(looked)} answers need a person: the same text by several workers, and nobody knows who was first:"
+        )
+        _say_first(looked)
+
+
+def _warn(state: State, file: CampaignFile) -> None:
+    """Warn of deadlines: what nobody reviews, the platform accepts and pays."""
+    hurried = [row for row in state.reviews.to_pylist() if row["hurry"]]
+    for number, stage in enumerate(file.stage, 1):
+        near = [row for row in hurried if row["stage"] == number]
+        if near:
+            first = min(row["deadline"] for row in near)
+            err.print(
+                f"warning: stage {number} {_name(stage)}: {len(near)} suites are accepted by the platform itself "
+                f"from {first:%Y-%m-%d %H:%M} UTC on; review them before",
+                style="yellow", markup=False,
+            )  # fmt: skip
+
+
+def _say_first(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN]:
+        say(f"  {line}")
+    if len(lines) > SHOWN:
+        say(f"  and {len(lines) - SHOWN} more")
+
+
+def _csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()

@@ -1,0 +1,263 @@
+"""Where a campaign stands: everything that `lrl crowd status`, `decide` and `pay` say, from the tables that came in.
+
+One function of the source's tables, the tasks' terms and a given time. Nothing is stored between two calls: the
+state after a review is what the platform's next export says.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lrl_datasets.crowd import aggregation, decisions, overlap, payouts, quality, rubric
+from lrl_datasets.crowd.answer_rules import AnswerRules
+from lrl_datasets.crowd.join import helpfulness_stage
+from lrl_datasets.filters.normalise import normalise_text
+from lrl_datasets.sources.base import SourceTables
+
+VOTES = pa.schema(
+    [
+        ("record", pa.string()),
+        ("question", pa.string()),
+        ("counted", pa.int32()),
+        ("given", pa.int32()),
+        ("label", pa.string()),  # the leading one, null without a counted vote
+        ("confidence", pa.float64()),
+        ("missing", pa.int32()),  # votes to ask for now
+        ("overlap", pa.int32()),  # votes asked for so far and now
+    ]
+)
+"""One row an answer that can be judged and question: how sure the votes are, and whether it needs more."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What `[stage.tasks]` says of a stage: how many do each task, and what a suite pays."""
+
+    overlap: int = 1
+    price: float | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """A campaign at one moment. Worker ids are raw: none of it leaves the maintainer's computer."""
+
+    judged: pa.Table
+    """The judgements with `answer_id` (here the record), `counted` and `reason`."""
+    decisions: pa.Table
+    reviews: pa.Table
+    prompts: pa.Table
+    votes: pa.Table
+    payouts: pa.Table
+
+    def wanted_answers(self) -> dict[str, int]:
+        """Prompt → answers that it should have, those that were not refused among them."""
+        return {
+            row["prompt"]: row["usable"] + row["waiting"] + row["missing"] for row in self.prompts.to_pylist()
+        }
+
+    def wanted_votes(self, question: str) -> dict[str, int]:
+        """Record → votes on a question that it should have, uncounted ones among them."""
+        return {
+            row["record"]: row["overlap"] for row in self.votes.to_pylist() if row["question"] == question
+        }
+
+
+def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | None = None) -> State:
+    """Compute where a campaign stands.
+
+    Parameters
+    ----------
+    tables
+        Of one campaign.
+    now
+        UTC, naive; it decides which deadlines have passed.
+    terms
+        Stage (1-based, as in `campaign.toml`) → its terms; the default where absent.
+    """
+    stages: Any = tables.facts.get("stages", [])
+    terms = terms or {}
+    judging = [(n, stage) for n, stage in enumerate(stages, 1) if stage["kind"] == "judgement"]
+    judged = _judged(tables, [stage for _, stage in judging])
+    votes = _votes(tables, judged, judging, terms)
+    asked = helpfulness_stage(str(tables.facts.get("name", "campaign")), [stage for _, stage in judging])
+    posteriors = _posteriors(judged, asked) if asked else {}
+    undecided = {
+        row["record"] for row in votes if asked and row["question"] == asked["question"] and row["missing"]
+    }
+    answers, reviews, prompts, paid = [], [], [], []
+    rows = tables.candidates.to_pylist()
+    for number, stage in enumerate(stages, 1):
+        term = terms.get(number, Terms())
+        if stage["kind"] == "answer":
+            rules = AnswerRules(**_known(stage, AnswerRules))
+            of_stage = [row for row in rows if row["file"] in stage["pools"]]
+            decided = decisions.of_answers(number, of_stage, rules, posteriors, undecided)
+            suites = decisions.of_suites(decided, rules, now)
+            prompts += decisions.of_prompts(
+                number, of_stage, decided, suites, term.overlap, rules.overlap_limit
+            )
+            answers += decided
+            good = _shares(
+                (row["worker"], row["verdict"] == "accept") for row in decided if row["verdict"] != "wait"
+            )
+        elif stage["kind"] == "judgement":
+            rules = AnswerRules(**_known(stage, AnswerRules))
+            of_stage = [
+                row
+                for row in judged.to_pylist()
+                if row["file"] in stage["pools"] and row["question"] == stage["question"]
+            ]
+            suites = decisions.of_suites(decisions.of_judgements(number, of_stage), rules, now)
+            good = _shares(
+                (row["worker"], row["label"] == row["golden"])
+                for row in of_stage
+                if row["reason"] == "golden"
+            )
+        else:
+            continue
+        reviews += suites
+        bonus = None
+        if rules.bonus is not None and rules.bonus_from is not None:
+            bonus = payouts.Bonus(rules.bonus, rules.bonus_from, rules.bonus_min_tasks)
+        paid += payouts.of_stage(
+            suites, rewards=_rewards(of_stage), seconds=_seconds(of_stage), price=term.price, bonus=bonus, quality=good
+        )  # fmt: skip
+    return State(
+        judged=judged,
+        decisions=_table(answers, decisions.DECISIONS),
+        reviews=_table(reviews, decisions.REVIEWS),
+        prompts=_table(prompts, decisions.PROMPTS),
+        votes=_table(votes, VOTES),
+        payouts=_table(paid, payouts.PAYOUTS),
+    )
+
+
+def _judged(tables: SourceTables, stages: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Say which judgements count, by the rules of the build; texts are compared as they are published, unmasked."""
+    rows = tables.candidates.select(["record", "worker", "messages"]).to_pylist()
+    answers = pa.table(
+        {
+            "record": tables.candidates["record"],
+            "id": tables.candidates["record"],
+            "worker": tables.candidates["worker"],
+            "text": pa.array(
+                [_text(row["messages"][-1]["content"]) if row["messages"] else None for row in rows]
+            ),
+        }
+    )
+    shown = pa.array([_text(text) for text in tables.judgements["text"].to_pylist()], pa.string())
+    at = tables.judgements.schema.get_field_index("text")
+    rules = {stage["question"]: quality.Rules(**_known(stage, quality.Rules)) for stage in stages}
+    return quality.decide(tables.judgements.set_column(at, "text", shown), answers, rules)
+
+
+def _posteriors(judged: pa.Table, stage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    counted = rubric.effective(judged.filter(judged["counted"]))
+    counted = counted.filter(pc.equal(counted["question"], stage["question"]))
+    votes = counted.select(["answer_id", "worker", "label"])
+    found = aggregation.aggregate(votes, stage["rules"]["aggregation"], stage["labels"]["positive"])
+    return {row["answer_id"]: row for row in found.to_pylist()}
+
+
+def _votes(
+    tables: SourceTables,
+    judged: pa.Table,
+    judging: Sequence[tuple[int, Mapping[str, Any]]],
+    terms: Mapping[int, Terms],
+) -> list[dict[str, Any]]:
+    """Say of every answer that can be judged how many votes it lacks, question by question."""
+    records = {
+        row["record"]: row["worker"]
+        for row in tables.candidates.select(["record", "worker", "mark.source"]).to_pylist()
+        if row["mark.source"] is None and row["record"] is not None
+    }
+    rows = judged.to_pylist()
+    first: dict[str, tuple[int, Mapping[str, Any]]] = {}
+    for number, stage in judging:
+        first.setdefault(stage["question"], (number, stage))
+    found = []
+    for question, (number, stage) in first.items():
+        of_question = [row for row in rows if row["question"] == question]
+        control: dict[str, list[bool]] = defaultdict(list)
+        counted: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        given: dict[str, set[str]] = defaultdict(set)
+        for row in of_question:
+            if row["reason"] == "golden":
+                control[row["worker"]].append(row["label"] == row["golden"])
+        accuracy = overlap.skills(control)
+        for row in of_question:
+            if row["record"] not in records or row["reason"] in ("golden", "not_submitted", "unreadable"):
+                continue
+            if row["reason"] != "refused_by_requester":
+                given[row["record"]].add(row["worker"])
+            if row["counted"]:
+                counted[row["record"]].append(
+                    (row["label"], accuracy.get(row["worker"], overlap.skill(0, 0)))
+                )
+        labels = [*stage["labels"]["positive"], *stage["labels"]["negative"]]
+        rules = stage["rules"]
+        for record in sorted(records):
+            votes = sorted(counted[record])
+            label, sure = overlap.confidence(votes, labels) if votes else (None, None)
+            missing = overlap.wanted(
+                len(votes), len(given[record]), sure or 0.0, overlap=terms.get(number, Terms()).overlap,
+                confidence_from=rules.get("overlap_confidence"), limit=rules.get("overlap_limit"),
+            )  # fmt: skip
+            found.append(
+                {
+                    "record": record,
+                    "question": question,
+                    "counted": len(votes),
+                    "given": len(given[record]),
+                    "label": label,
+                    "confidence": None if sure is None else round(sure, 4),
+                    "missing": missing,
+                    "overlap": len(given[record]) + missing,
+                }
+            )
+    return found
+
+
+def _known(stage: Mapping[str, Any], rules: type[Any]) -> dict[str, Any]:
+    return {
+        name: value for name, value in stage.get("rules", {}).items() if name in rules.__dataclass_fields__
+    }
+
+
+def _shares(results: Any) -> dict[str, tuple[int, int]]:
+    right: dict[str, list[bool]] = defaultdict(list)
+    for worker, good in results:
+        right[worker].append(good)
+    return {worker: (sum(done), len(done)) for worker, done in right.items()}
+
+
+def _rewards(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    return {row["assignment"]: row["reward"] for row in rows if row["reward"] is not None}
+
+
+def _seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Give each suite's time, where it is known: from its times, or from what the export says of its tasks."""
+    seconds: dict[str, float] = {}
+    for row in rows:
+        if row["assignment"] and row["started"] and row["submitted"] and row["submitted"] >= row["started"]:
+            seconds[row["assignment"]] = (row["submitted"] - row["started"]).total_seconds()
+    summed: dict[str, float] = defaultdict(float)
+    for row in rows:
+        if row["assignment"] not in seconds and row.get("duration_s") is not None:
+            summed[row["assignment"]] += row["duration_s"]
+    return {**summed, **seconds}
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else normalise_text(text)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
