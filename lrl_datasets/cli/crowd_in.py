@@ -1,0 +1,68 @@
+"""`lrl crowd import`: what came back from the platforms."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lrl_datasets.cli.console import say
+
+commands = typer.Typer()
+
+SHOWN = 20
+"""Annotators and unreadable records that are listed before the rest is only counted."""
+
+
+@commands.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Exports as the platform gave them.")],
+    campaign: Annotated[Path, typer.Option("--campaign", help="The campaign folder.")] = Path(),
+    stage: Annotated[
+        str | None,
+        typer.Option(help="The stage they belong to, by number or question, where they fit several."),
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Take the newer file also where records were edited on the platform."),
+    ] = False,
+) -> None:
+    """Copy exports into the campaign: Toloka, Mechanical Turk, Label Studio, Argilla, or a table.
+
+    Each file's format is recognised by its structure, and its stage by the columns that campaign.toml names. The same
+    records again change nothing; a newer export of a pool takes the older one's place. A file that fits no stage is
+    answered with its columns and the lines to write in campaign.toml; campaign.toml itself is never changed.
+    """  # fmt: skip
+    from lrl_datasets.sources.intake import take_in
+
+    folder = campaign.parent if campaign.name == "campaign.toml" else campaign
+    came = take_in(folder, files, stage, replace)
+    records: Counter[str] = Counter()
+    new: Counter[str] = Counter()
+    unreadable: list[str] = []
+    for one in came:
+        what = {
+            "new": f"new, {len(one.new)} records",
+            "newer": f"takes the older export's place, {len(one.new)} new records",
+            "unchanged": "the same records are there",
+            "older": "all its records are there, as far or further",
+        }[one.became]
+        say(f"{one.path}: {one.format}, stage {one.stage}, {one.name}: {what}")
+        if one.export.untouched:
+            say(f"  {one.export.untouched} tasks in it that nobody has begun")
+        records.update(row.worker for row in one.export.rows if row.worker)
+        new.update(row.worker for row in one.new if row.worker)
+        unreadable += [f"{one.path} row {row}: {wrong}" for row, wrong in one.unreadable.items()]
+    total = sum(len(one.export.rows) for one in came)
+    say(f"{total} records, {sum(len(one.new) for one in came)} new, {len(unreadable)} unreadable")
+    for line in unreadable[:SHOWN]:
+        say(f"  {line}")
+    if len(unreadable) > SHOWN:
+        say(f"  and {len(unreadable) - SHOWN} more")
+    say(f"by {len(records)} annotators:" if records else "by nobody")
+    for worker, number in sorted(records.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]:
+        say(f"  {worker}: {number}, {new[worker]} new")
+    if len(records) > SHOWN:
+        say(f"  and {len(records) - SHOWN} more")
