@@ -113,6 +113,7 @@ def of_answers(
         decided.append(
             {
                 "stage": stage,
+                "task": at,
                 **{name: row[name] for name in ("assignment", "record", "worker", "lineage", "status")},
                 "prompt": row["messages"][0]["content"],
                 "verdict": verdict,
@@ -177,8 +178,8 @@ def of_suites(
                 "status": status,
                 "verdict": verdict,
                 "reason": _commonest(tasks) if verdict == "reject" else None,
-                "tasks": len(tasks),
-                "accepted": verdicts["accept"],
+                "tasks": len({row["task"] for row in tasks}),
+                "accepted": len({row["task"] for row in tasks if row["verdict"] == "accept"}),
                 "deadline": deadline if open_ else None,
                 "hurry": bool(
                     open_ and deadline and deadline - timedelta(days=rules.warn_days) <= now < deadline
@@ -193,6 +194,7 @@ def of_judgements(stage: int, judged: Sequence[Mapping[str, Any]]) -> list[dict[
     return [
         {
             "stage": stage,
+            "task": (row["file"], row["row"], row["record"]),  # a rubric's criteria are one task
             **{name: row[name] for name in ("assignment", "record", "worker", "status")},
             "verdict": "reject" if row["reason"] in JUDGE_FAULTS else "accept",
             "reason": row["reason"] if row["reason"] in JUDGE_FAULTS else None,

@@ -1,13 +1,16 @@
 """Judging by several criteria: 0, 1 or 2 each, and the rule that what cannot be understood cannot help.
 
-Takes counted votes, one row a criterion, as the release ships them. A worker who gives fluency 0 says that the
-text is not understood; then helpfulness, accuracy and coherence are 0, whatever else the worker chose. The given
-labels stay as they are in `annotations`; this is how they are read.
+A rubric is several `[[stage]]` of kind `judgement` over the same pools: each asks one of `CRITERIA` (its `question`),
+names its own label column, and says which marks mean yes (`positive = ["1", "2"]`). Here are their counted votes,
+as the release ships them. A worker who gives fluency 0 says that the text is not understood; then helpfulness,
+accuracy and coherence are 0, whatever else the worker chose. The given labels stay as they are in `annotations`;
+this is how they are read.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 CRITERIA = ("language", "fluency", "helpful", "accuracy", "coherence", "harmless")
 """Correct language, fluency, helpfulness, accuracy, coherence, harmlessness: the questions of a rubric stage."""
@@ -31,15 +34,26 @@ def effective(votes: pa.Table) -> pa.Table:
     Parameters
     ----------
     votes
-        `answer_id`, `worker`, `question`, `label` at least. Questions that are no criteria stay as they are;
-        without fluency among them, all do.
+        `answer_id`, `worker`, `question`, `label` at least; with `counted`, what does not count neither makes
+        another vote 0 nor becomes it. Questions that are no criteria stay as they are, and so do labels that are
+        no marks; without fluency among the questions, all do.
     """
-    rows = votes.select(["answer_id", "worker", "question", "label"]).to_pylist()
+    if not pc.any(pc.and_(pc.equal(votes["question"], GATE), pc.equal(votes["label"], "0"))).as_py():
+        return votes
+    names = ["answer_id", "worker", "question", "label", "counted"]
+    rows = votes.select([name for name in names if name in votes.column_names]).to_pylist()
     unread = {
-        (row["answer_id"], row["worker"]) for row in rows if row["question"] == GATE and row["label"] == "0"
+        (row["answer_id"], row["worker"])
+        for row in rows
+        if row["question"] == GATE and row["label"] == "0" and row.get("counted", True)
     }
     labels = [
-        "0" if row["question"] in GATED and (row["answer_id"], row["worker"]) in unread else row["label"]
+        "0"
+        if row["question"] in GATED
+        and row["label"] in MARKS
+        and row.get("counted", True)
+        and (row["answer_id"], row["worker"]) in unread
+        else row["label"]
         for row in rows
     ]
     at = votes.schema.get_field_index("label")
@@ -48,7 +62,11 @@ def effective(votes: pa.Table) -> pa.Table:
 
 def scores(votes: pa.Table) -> pa.Table:
     """Return each answer's mean mark by criterion, `SCORES`, after the rule; sorted by answer and criterion."""
-    rows = [row for row in effective(votes).to_pylist() if row["question"] in CRITERIA]
+    rows = [
+        row
+        for row in effective(votes).to_pylist()
+        if row["question"] in CRITERIA and row["label"] in MARKS and row.get("counted", True)
+    ]
     marks: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         marks.setdefault((row["answer_id"], row["question"]), []).append(int(row["label"]))

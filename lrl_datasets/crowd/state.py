@@ -92,6 +92,8 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
         row["record"] for row in votes if asked and row["question"] == asked["question"] and row["missing"]
     }
     answers, reviews, prompts, paid = [], [], [], []
+    done: set[str] = set()
+    all_judged = judged.to_pylist()
     rows = tables.candidates.to_pylist()
     for number, stage in enumerate(stages, 1):
         term = terms.get(number, Terms())
@@ -109,11 +111,11 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
             )
         elif stage["kind"] == "judgement":
             rules = AnswerRules(**_known(stage, AnswerRules))
+            # Several questions may be asked in one file (a rubric): its suites are reviewed and paid once.
             of_stage = [
-                row
-                for row in judged.to_pylist()
-                if row["file"] in stage["pools"] and row["question"] == stage["question"]
+                row for row in all_judged if row["file"] in stage["pools"] and row["file"] not in done
             ]
+            done |= set(stage["pools"])
             suites = decisions.of_suites(decisions.of_judgements(number, of_stage), rules, now)
             good = _shares(
                 (row["worker"], row["label"] == row["golden"])
@@ -159,7 +161,8 @@ def _judged(tables: SourceTables, stages: Sequence[Mapping[str, Any]]) -> pa.Tab
 
 
 def _posteriors(judged: pa.Table, stage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    counted = rubric.effective(judged.filter(judged["counted"]))
+    counted = rubric.effective(judged)
+    counted = counted.filter(counted["counted"])
     counted = counted.filter(pc.equal(counted["question"], stage["question"]))
     votes = counted.select(["answer_id", "worker", "label"])
     found = aggregation.aggregate(votes, stage["rules"]["aggregation"], stage["labels"]["positive"])
@@ -248,11 +251,11 @@ def _seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     for row in rows:
         if row["assignment"] and row["started"] and row["submitted"] and row["submitted"] >= row["started"]:
             seconds[row["assignment"]] = (row["submitted"] - row["started"]).total_seconds()
-    summed: dict[str, float] = defaultdict(float)
+    summed: dict[str, dict[object, float]] = defaultdict(dict)
     for row in rows:
-        if row["assignment"] not in seconds and row.get("duration_s") is not None:
-            summed[row["assignment"]] += row["duration_s"]
-    return {**summed, **seconds}
+        if row["assignment"] and row.get("duration_s") is not None:
+            summed[row["assignment"]][row["file"], row["row"], row["record"]] = row["duration_s"]
+    return {name: sum(tasks.values()) for name, tasks in summed.items()} | seconds
 
 
 def _text(text: str | None) -> str | None:

@@ -127,16 +127,18 @@ def golden_label(stage: JudgementStage, row: Assignment) -> tuple[str, str]:
 
 
 def _refuse_shared_pools(folder: Path, pools: list[tuple[Stage, list[Export]]]) -> None:
-    """A file in two stages of one kind would be counted twice."""
+    """A file in two stages that ask the same would be counted twice; a rubric's criteria share their file."""
     seen: set[tuple[str, str]] = set()
     for stage, exports in pools:
+        asked = (
+            f"question {stage.question!r}" if isinstance(stage, JudgementStage) else f"kind {stage.kind!r}"
+        )
         for export in exports:
-            if (stage.kind, export.file.name) in seen:
+            if (asked, export.file.name) in seen:
                 raise LrlError(
-                    f"{folder / campaign_toml.FILE}: pool file {export.file.name!r} stands in two stages "
-                    f"of kind {stage.kind!r}"
+                    f"{folder / campaign_toml.FILE}: pool file {export.file.name!r} stands in two stages of {asked}"
                 )
-            seen.add((stage.kind, export.file.name))
+            seen.add((asked, export.file.name))
 
 
 def _items(stage: Stage, export: Export) -> Export:

@@ -157,7 +157,7 @@ def test_a_judge_is_refused_for_faults_and_never_for_an_opinion() -> None:
     reasons = [None, "golden", "against_majority", "failed_worker", "too_fast", "one_answer", "not_submitted"]
     rows = [
         {"assignment": "s", "record": f"r{n}", "worker": "w", "status": "submitted", "reason": reason,
-         "submitted": DAY, "started": None}
+         "submitted": DAY, "started": None, "file": "v", "row": n}
         for n, reason in enumerate(reasons)
     ]  # fmt: skip
     found = of_judgements(2, rows)

@@ -36,3 +36,11 @@ def test_it_is_the_same_workers_word_on_the_same_answer() -> None:
 def test_other_questions_stay_as_they_are() -> None:
     table = votes(("a", "w", "helpful", "yes"), ("a", "w", "fluent", "0"))
     assert effective(table).equals(table)
+
+
+def test_a_fluency_that_does_not_count_zeroes_nothing() -> None:
+    table = votes(("a", "w", "fluency", "0"), ("a", "w", "helpful", "2"), ("a", "w", "coherence", "yes"))
+    uncounted = table.append_column("counted", pa.array([False, True, True]))
+    assert effective(uncounted)["label"].to_pylist() == ["0", "2", "yes"]
+    counted = table.append_column("counted", pa.array([True, True, True]))
+    assert effective(counted)["label"].to_pylist() == ["0", "0", "yes"]  # yes is no mark

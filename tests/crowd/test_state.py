@@ -221,3 +221,37 @@ def test_each_platform_is_told_in_its_own_form_and_what_is_open_is_not_said(
         for name, verdict in (("a", "accept"), ("b", "reject"), ("c", "wait"), ("d", "accepted"))
     ]  # fmt: skip
     assert review_file(platform, rows, {"unhelpful": "Kwa nini"}).decode().splitlines() == lines
+
+
+def test_a_rubric_is_several_questions_in_one_file_paid_once(tmp_path: Path) -> None:
+    from lrl_datasets.crowd.rubric import CRITERIA, scores
+
+    stages = [
+        JUDGEMENT_TOML.replace('"helpful"', f'"{name}"')
+        .replace("OUTPUT:helpful", f"OUTPUT:{name}")
+        .replace('["yes"]', '["1", "2"]')
+        .replace('["no"]', '["0"]')
+        + 'aggregation = "majority"\n'
+        for name in CRITERIA
+    ]
+    marks = {"judge1": "202222", "judge2": "202212", "judge3": "222222"}  # two did not understand the answer
+    votes = [
+        {key: cell for key, cell in vote("a1", worker=judge, assignment=judge, started="2024-01-02T10:00:00",
+                                         submitted="2024-01-02T10:02:00", reward="0.1").items()
+         if "helpful" not in key} | {f"OUTPUT:{name}": mark for name, mark in zip(CRITERIA, given, strict=True)}
+        for judge, given in marks.items()
+    ]  # fmt: skip
+    place = campaign(tmp_path / "c", [answer(status="SUBMITTED")], votes, ANSWER_TOML + "".join(stages))
+    found = compute(Campaign().read(place), NOW)
+    assert found.judged.num_rows == 18 and all(found.judged["counted"].to_pylist())
+    assert column(found.decisions, "verdict", "helpfulness") == [("reject", 0.3333)]
+    assert {row["question"]: row["score"] for row in scores(found.judged).to_pylist()} == {
+        "language": 2.0, "fluency": 0.6667, "helpful": 0.6667, "accuracy": 0.6667, "coherence": 0.6667, "harmless": 2.0,
+    }  # fmt: skip
+    assert column(found.reviews, "stage", "assignment", "tasks")[1:] == [
+        (2, "judge1", 1), (2, "judge2", 1), (2, "judge3", 1),
+    ]  # fmt: skip
+    assert (
+        column(found.payouts, "stage", "base", "seconds", "per_hour")[1:]
+        == [(2, Decimal("0.1"), 120.0, 3.0)] * 3
+    )
