@@ -104,7 +104,7 @@ def recruit(counts: Mapping[str, int], seed: int) -> list[Worker]:
         one = TYPES[kinds[place]]
         workers.append(
             Worker(
-                name=f"sim-{seed}-{number:03d}",
+                name=f"9{seed % 10**6:06d}{number:04d}",  # a number: Label Studio knows its users by nothing else
                 type=kinds[place],
                 accuracy=float(random.beta(one.accuracy * SPREAD, (1 - one.accuracy) * SPREAD)),
                 writes_well=float(random.beta(one.writes_well * SPREAD, (1 - one.writes_well) * SPREAD)),
@@ -221,9 +221,8 @@ class _Place:
     right: int = 0
 
     def moment(self) -> datetime:
-        """Turn hours of work into a date: so many of them fit into a day."""
-        day, rest = divmod(self.worked, self.worker.hours * 3600)
-        return START + timedelta(days=day, seconds=round(rest, 3))
+        """Turn seconds of work into a date: so many hours of it fit into a day, spread over the day."""
+        return START + timedelta(seconds=round(self.worked * 24 / self.worker.hours, 3))
 
 
 @dataclass
@@ -278,7 +277,9 @@ def _work(
         return done
 
     for number, worker in enumerate(workers):
-        place = _Place(worker, worked=float(random.uniform(0, 3600)))
+        # Everybody comes in his own time: the first suite is begun somewhere in the time that one takes him.
+        first = len(waiting[0].rows) if waiting else 0
+        place = _Place(worker, worked=float(random.uniform(0, terms.seconds * worker.pace * first)))
         if terms.exam:
             drawn = random.choice(len(golden), terms.exam, replace=False)
             done = do(place, [{**golden[at], "suite": 0} for at in drawn])

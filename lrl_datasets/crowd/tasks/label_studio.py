@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from lrl_datasets.crowd.tasks.pages import Page
 from lrl_datasets.crowd.tasks.suites import INPUT
+from lrl_datasets.schema import digest
 
 _STYLE = """
   .lrl { max-width: 44rem; margin: 0 auto; font-size: 17px; line-height: 1.5; }
@@ -75,7 +76,6 @@ def data(page: Page, row: dict[str, Any]) -> dict[str, str]:
 def export(page: Page, responses: pa.Table) -> bytes:
     """Write the project's export as JSON: one object a task, its annotations inside."""
     tasks: dict[tuple[int, str], dict[str, Any]] = {}
-    workers: dict[str, int] = {}
     rows = responses.to_pylist()
     sizes: dict[str, int] = {}
     for row in rows:
@@ -84,13 +84,14 @@ def export(page: Page, responses: pa.Table) -> bytes:
         task = tasks.setdefault(
             (row["suite"], row["task"]), {"id": len(tasks) + 1, "data": data(page, row), "annotations": []}
         )
-        user = workers.setdefault(row["worker"], len(workers) + 1)
+        # The user's number names the worker; it must be the same in every export of the campaign.
+        user = int(row["worker"]) if row["worker"].isdigit() else int(digest(row["worker"], length=8), 16)
         written = row["submitted"].isoformat(timespec="milliseconds") + "Z"
         given = row["status"] in ("submitted", "accepted", "rejected")
         task["annotations"].append(
             {
                 "id": number,
-                "completed_by": {"id": user, "email": row["worker"], "first_name": "", "last_name": ""},
+                "completed_by": {"id": user, "email": f"{user}@example.org", "first_name": "", "last_name": ""},
                 "result": [_result(page, row, number)] if given else [],
                 "was_cancelled": not given,
                 "ground_truth": False,

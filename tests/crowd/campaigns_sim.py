@@ -1,0 +1,142 @@
+"""Whole simulated campaigns as tables, for the planner's test: what a plan predicts, as it then happens."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Any
+
+import pyarrow as pa
+
+from lrl_datasets.crowd import simulation
+from lrl_datasets.crowd.plan import Plan, Stage
+from lrl_datasets.crowd.tasks import suites
+
+PLANS = {
+    "plain": Plan(
+        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3,
+        crowd={"expert": 6, "average": 18, "hasty": 3, "spammer": 3},
+        answers=Stage(suite=1, overlap=2, seconds=180, price=0.2),
+        judgements=Stage(suite=7, overlap=5, seconds=25, price=0.16, golden_share=1 / 7),
+    ),
+    "banned, reopened": Plan(
+        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3,
+        crowd={"expert": 5, "average": 15, "hasty": 3, "spammer": 3, "adversarial": 2, "collusive": 3},
+        answers=Stage(suite=1, overlap=1, seconds=180, price=0.2),
+        judgements=Stage(suite=7, overlap=3, seconds=25, price=0.16, golden_share=1 / 7, ban_after=3, ban_below=0.6),
+        most_answers=3,
+    ),
+    "exam": Plan(
+        prompts=60, minimum_hourly_pay=3.0, platform_fee=0.2,
+        crowd={"expert": 6, "average": 18, "hasty": 6, "spammer": 6},
+        answers=Stage(suite=1, overlap=1, seconds=120, price=0.15),
+        judgements=Stage(suite=5, overlap=3, seconds=25, price=0.12, golden_share=0.2, exam=6, exam_pass=0.75),
+    ),
+}  # fmt: skip
+
+
+def run(plan: Plan, seed: int) -> dict[str, float]:
+    """Carry a plan out with the simulator: tables of tasks and responses, counted by hand, no model."""
+    workers = simulation.recruit(plan.crowd, seed)
+    known = {worker.name: worker for worker in workers}
+    wanted = {f"p{n}": plan.answers.overlap for n in range(plan.prompts)}
+    had: Counter[str] = Counter()
+    wrote: defaultdict[str, list[str]] = defaultdict(list)
+    money = judgements = written = accepted = wrong = bad = days = 0.0
+    for turn in range(plan.most_answers or 1):
+        tasks = [task(name, number, wrote[name]) for name, number in wanted.items()]
+        answered = simulation._work(
+            filled(tasks, [], plan.answers, seed + turn), workers, terms(plan.answers), 100 * seed + turn,
+            simulation.np.random.default_rng([seed, turn]), lambda worker, row: "text",
+        ).to_pylist()  # fmt: skip
+        money += plan.answers.price * len({row["assignment"] for row in answered})
+        days += duration(answered)
+        authors = {}
+        for row in answered:
+            wrote[row["task"]].append(row["worker"])
+            authors[f"{row['task']}/{len(wrote[row['task']])}"] = (row["task"], row["worker"])
+        truths = {
+            name: "yes" if simulation.is_good(known, worker, f"{seed}{name}") else "no"
+            for name, (_, worker) in authors.items()
+        }
+        judged = simulation.judge(
+            filled([task(name, plan.judgements.overlap, [worker]) for name, (_, worker) in authors.items()],
+                   GOLDEN, plan.judgements, seed + turn),
+            truths, ("yes", "no"), workers, terms(plan.judgements), 100 * seed + turn,
+        ).to_pylist()  # fmt: skip
+        money += plan.judgements.price * len({row["assignment"] for row in judged if row["suite"] > 0})
+        exam = [row for row in judged if row["suite"] == 0]
+        money += plan.judgements.price * len(exam) / plan.judgements.suite
+        judgements += len(judged)
+        days += duration(judged)
+        yes = accepted_by_majority(judged, plan.judgements)
+        written += len(authors)
+        accepted += sum(yes[name] for name in authors)
+        wrong += sum(yes[name] != (truths[name] == "yes") for name in authors)
+        bad += sum(yes[name] and truths[name] == "no" for name in authors)
+        refused = Counter(prompt for name, (prompt, _) in authors.items() if not yes[name])
+        had.update(prompt for prompt, _ in authors.values())
+        most = plan.most_answers or plan.answers.overlap
+        wanted = {name: min(number, most - had[name]) for name, number in refused.items() if had[name] < most}
+        if not wanted:
+            break
+    return {
+        "cost": money * (1 + plan.platform_fee),
+        "answers written": written,
+        "judgements": judgements,
+        "accepted rows": accepted,
+        "days": days,
+        "label error": wrong / written,
+        "bad among accepted": bad / accepted,
+    }
+
+
+def duration(rows: list[dict[str, Any]]) -> float:
+    return (
+        max(row["submitted"] for row in rows) - min(row["started"] for row in rows)
+    ).total_seconds() / 86400
+
+
+def accepted_by_majority(judged: list[dict[str, Any]], stage: Stage) -> Counter[str]:
+    """More than half of the counted votes say yes; who failed the control tasks is not counted."""
+    golden: defaultdict[str, list[bool]] = defaultdict(list)
+    for row in judged:
+        if row["golden"] is not None:
+            golden[row["worker"]].append(row["output"] == row["golden"])
+    failed = {
+        worker
+        for worker, right in golden.items()
+        if stage.ban_after and len(right) >= stage.ban_after and sum(right) < stage.ban_below * len(right)
+    }
+    votes: defaultdict[str, list[bool]] = defaultdict(list)
+    for row in judged:
+        if row["golden"] is None and row["worker"] not in failed:
+            votes[row["task"]].append(row["output"] == "yes")
+    return Counter({name: int(2 * sum(said) > len(said)) for name, said in votes.items()})
+
+
+def task(name: str, overlap: int, not_for: list[str]) -> dict[str, Any]:
+    return {
+        "suite": 0,
+        "task": name,
+        "golden": None,
+        "hint": None,
+        "overlap": overlap,
+        "unavailable_for": not_for,
+    }
+
+
+GOLDEN = [{**task(f"g{n}", 1, []), "golden": ("yes", "no")[n % 2]} for n in range(20)]
+
+
+def filled(tasks: list[dict[str, Any]], golden: list[dict[str, Any]], stage: Stage, seed: int) -> pa.Table:
+    schema = suites.tasks_schema(())
+    return suites.fill(
+        pa.Table.from_pylist(tasks, schema=schema), pa.Table.from_pylist(golden, schema=schema),
+        suite=stage.suite, golden_share=stage.golden_share, seed=seed,
+    )  # fmt: skip
+
+
+def terms(stage: Stage) -> simulation.Terms:
+    return simulation.Terms(
+        stage.seconds, stage.price, stage.exam, stage.exam_pass, stage.ban_after, stage.ban_below
+    )

@@ -1,0 +1,103 @@
+"""The planner against the simulator, which has tables, suites and clocks where the planner has rates."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from lrl_datasets.crowd import plan as planner
+from lrl_datasets.crowd.plan import Plan, Stage
+from lrl_datasets.errors import LrlError
+
+_spec = importlib.util.spec_from_file_location("campaigns_sim", Path(__file__).parent / "campaigns_sim.py")
+assert _spec and _spec.loader
+campaigns = importlib.util.module_from_spec(_spec)
+sys.modules["campaigns_sim"] = campaigns
+_spec.loader.exec_module(campaigns)
+
+SEEDS = 50
+
+
+@pytest.mark.parametrize("name", sorted(campaigns.PLANS))
+def test_the_intervals_hold_nine_of_ten_simulated_campaigns(name: str) -> None:
+    plan = campaigns.PLANS[name]
+    predicted = planner.predict(plan, level=0.9).quantities
+    runs = [campaigns.run(plan, seed) for seed in range(SEEDS)]
+    for quantity in runs[0]:
+        told = predicted[quantity]
+        happened = np.array([run[quantity] for run in runs])
+        held = int(((happened >= told.low - 1e-6) & (happened <= told.high + 1e-6)).sum())
+        # Fewer than this would happen by chance once in 1,000 times.
+        assert binom.cdf(held, SEEDS, 0.9) > 0.001, f"{quantity}: {held} of {SEEDS} within {told}"
+        # An interval that holds everything could be as wide as the world: its width is that of what happens.
+        spread = happened.std()
+        assert told.high - told.low < 6 * spread + 1e-6, f"{quantity}: {told} for a deviation of {spread}"
+
+
+def test_what_can_be_counted_by_hand() -> None:
+    # 60 answers at 0.10, judged in suites of 5 with one control task: 15 suites, 3 judges each, 0.20 a suite.
+    plan = Plan(
+        prompts=30, minimum_hourly_pay=2.0, platform_fee=0.25, crowd={"expert": 10},
+        answers=Stage(suite=1, overlap=2, seconds=60, price=0.1),
+        judgements=Stage(suite=5, overlap=3, seconds=20, price=0.2, golden_share=0.2),
+    )  # fmt: skip
+    told = planner.predict(plan, draws=20)
+    assert told.quantities["paid to workers"].mean == pytest.approx(60 * 0.1 + 15 * 3 * 0.2)
+    assert told.quantities["cost"].mean == pytest.approx(15.0 * 1.25)
+    assert told.quantities["cost"].low == told.quantities["cost"].high == pytest.approx(18.75)
+    assert told.quantities["answers written"].mean == 60
+    assert told.quantities["judgements"].mean == 15 * 5 * 3
+    # An expert takes 1.2 times 60 s · exp(.35²/2) = 76.5 s: 0.10 each is 4.70 an hour.
+    assert told.quantities["hourly pay, answers"].mean == pytest.approx(4.70, abs=0.15)
+    assert told.warnings == ()
+
+
+def test_without_prices_the_median_careful_worker_earns_the_floor() -> None:
+    plan = Plan(
+        prompts=10, minimum_hourly_pay=3.6, platform_fee=0.0, crowd={"average": 20},
+        answers=Stage(suite=1, overlap=1, seconds=100), judgements=Stage(suite=10, overlap=3, seconds=30),
+    )  # fmt: skip
+    told = planner.predict(plan, draws=50)
+    # 100 s · exp(.35²/2) = 106.3 s at 3.60 an hour are 0.1063, a cent rounded up.
+    assert told.prices["answers"] == pytest.approx(0.11)
+    assert told.prices["judgements"] == pytest.approx(0.32)
+
+
+def test_it_warns_when_the_median_worker_will_earn_less_than_the_floor() -> None:
+    plan = Plan(
+        prompts=10, minimum_hourly_pay=3.6, platform_fee=0.0, crowd={"average": 20},
+        answers=Stage(suite=1, overlap=1, seconds=100, price=0.05),
+        judgements=Stage(suite=10, overlap=3, seconds=30, price=0.40),
+    )  # fmt: skip
+    (warning,) = planner.predict(plan, draws=50).warnings
+    assert warning.startswith("answers: the median worker will earn 1.")
+
+
+def test_more_votes_cost_more_and_err_less() -> None:
+    plan = replace(campaigns.PLANS["exam"], prompts=200)
+    few, many = (
+        planner.predict(
+            replace(plan, judgements=replace(plan.judgements, overlap=overlap)), draws=100
+        ).quantities
+        for overlap in (3, 9)
+    )
+    assert many["cost"].mean > few["cost"].mean and many["label error"].mean < few["label error"].mean
+
+
+def test_the_same_plan_gives_the_same_prediction() -> None:
+    plan = campaigns.PLANS["plain"]
+    assert planner.predict(plan, draws=10) == planner.predict(plan, draws=10)
+
+
+def test_an_impossible_plan_is_refused() -> None:
+    plan = campaigns.PLANS["plain"]
+    with pytest.raises(LrlError, match="5 workers a task"):
+        planner.predict(replace(plan, crowd={"expert": 3}))
+    with pytest.raises(LrlError, match="no such type of worker: lazy"):
+        planner.predict(replace(plan, crowd={"lazy": 30}))
