@@ -19,8 +19,9 @@ from typing import Literal
 from lrl_datasets.errors import LrlError
 from lrl_datasets.sources import campaign_toml
 from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile
+from lrl_datasets.sources.fitting import by_record, fitting_stage, matches
 from lrl_datasets.sources.pools import Stage, pool_files, read, wrong_cell
-from lrl_datasets.sources.recognise import NAMES, Recognised, quoted, recognise, suggestion
+from lrl_datasets.sources.recognise import quoted, recognise
 from lrl_datasets.sources.toloka import Assignment, Export
 
 _SIGNS = "*?["
@@ -70,7 +71,7 @@ def take_in(
     came = []
     for path in files:
         found = recognise(path, str(path))
-        number, export = _stage_of(there, path, found, stage)
+        number, export = fitting_stage(campaign, folder, there.exports, path, found, stage)
         one = there.place(number, path, found.format, export, replace_changed)
         came.append(one)
     there.write()
@@ -94,37 +95,40 @@ class _Pools:
 
     def place(self, number: int, path: Path, format: str, export: Export, replace_changed: bool) -> Came:
         """Say what becomes of an export of a stage, and remember it."""
-        stage, known = self.campaign.stage[number - 1], self.exports[number - 1]
-        mine = _by_record(export)
-        touching = {name: other for name, other in known.items() if mine.keys() & _by_record(other).keys()}
-        theirs = {record: row for other in touching.values() for record, row in _by_record(other).items()}
+        known = self.exports[number - 1]
+        mine = by_record(export)
+        touching = {name: other for name, other in known.items() if mine.keys() & by_record(other).keys()}
+        theirs = {record: row for other in touching.values() for record, row in by_record(other).items()}
         new = [row for row in export.rows if row.record is not None and row.record not in theirs]
-        unreadable = {row.row: row.detail or "" for row in export.rows if row.reason == "unreadable"}
-        unreadable |= {row.row: wrong for row in export.rows if (wrong := wrong_cell(stage, row))}
-        unreadable = dict(sorted(unreadable.items()))
         same = next((n for n, other in known.items() if other.file.sha256 == export.file.sha256), None)
         if same is not None:
-            return Came(path, format, number, same, "unchanged", export, new, unreadable, known[same])
+            return self._came(path, format, number, same, "unchanged", export, new, known[same])
         if not touching:
             name = self._name(number, path, known)
             self._keep(number, name, path, export)
-            return Came(path, format, number, name, "new", export, new, unreadable)
+            return self._came(path, format, number, name, "new", export, new)
         name, before = next(iter(touching.items()))
         shared = mine.keys() & theirs.keys()
+        stages = self._stages_with(number, name)
         changed = sorted(
-            (mine[r] for r in shared if _differ(stage, theirs[r], mine[r])), key=lambda row: row.row
+            (mine[r] for r in shared if any(_differ(stage, theirs[r], mine[r]) for stage in stages)),
+            key=lambda row: row.row,
         )
         holds_all = theirs.keys() <= mine.keys()
         if mine.keys() <= theirs.keys() and not changed and not (
             holds_all and len(touching) == 1 and _progress(export) >= _progress(before)
         ):  # fmt: skip
-            return Came(path, format, number, name, "older", export, new, unreadable, before)
+            return self._came(path, format, number, name, "older", export, new, before)
         if changed and not (replace_changed and holds_all):
             rows = ", ".join(str(row.row) for row in changed[:5]) + (" …" if len(changed) > 5 else "")
-            hint = "; if they were edited on the platform, import with --replace" if holds_all else ""
+            hint = (
+                "if they were edited on the platform, import with --replace"
+                if holds_all
+                else "take one of the files out"
+            )
             raise LrlError(
                 f"{path}: {len(changed)} records that were handed in before (row {rows}) say something else than in "
-                f"{', '.join(touching)}{hint}"
+                f"{', '.join(touching)}: {hint}"
             )
         if not holds_all or len(touching) > 1:
             raise LrlError(
@@ -133,16 +137,39 @@ class _Pools:
                 "twice. Export the whole pool, or take the older file out"
             )
         self._keep(number, name, path, export)
-        return Came(path, format, number, name, "newer", export, new, unreadable, before)
+        return self._came(path, format, number, name, "newer", export, new, before)
+
+    def _came(
+        self, path: Path, format: str, number: int, name: str, became: Became, export: Export,
+        new: list[Assignment], before: Export | None = None,
+    ) -> Came:  # fmt: skip
+        unreadable = {row.row: row.detail or "" for row in export.rows if row.reason == "unreadable"}
+        for stage in self._stages_with(number, name):
+            unreadable |= {row.row: wrong for row in export.rows if (wrong := wrong_cell(stage, row))}
+        return Came(path, format, number, name, became, export, new, dict(sorted(unreadable.items())), before)
+
+    def _stages_with(self, number: int, name: str) -> list[Stage]:
+        """List the stages that read a pool file: this one, and the other criteria of a rubric."""
+        stages = self.campaign.stage
+        others = [stage for stage, exports in zip(stages, self.exports, strict=True) if name in exports]
+        return [stages[number - 1], *(stage for stage in others if stage is not stages[number - 1])]
 
     def _keep(self, number: int, name: str, path: Path, export: Export) -> None:
-        kind = self.campaign.stage[number - 1].kind
-        for other, stage in enumerate(self.campaign.stage, 1):
-            if other != number and stage.kind == kind and any(_matches(name, pool) for pool in stage.pools):
+        """Remember a file under its name, for every stage whose pools find it there."""
+        stages = self.campaign.stage
+        mine = _question(stages[number - 1])
+        for other, stage in enumerate(stages, 1):
+            if other == number or not any(matches(name, pool) for pool in stage.pools):
+                continue
+            if _question(stage) == mine:
                 raise LrlError(
                     f"{path}: as {name} it would stand in the pools of stages {number} and {other}; give it another "
                     f"name, or the stages different pools in {self.toml}"
                 )
+            try:
+                self.exports[other - 1][name] = read(stage, path, name)
+            except LrlError as error:
+                raise LrlError(f"{path}: as {name} stage {other} reads it too: {error}") from None
         self.exports[number - 1][name] = replace(export, file=replace(export.file, name=name))
         self.copies[name] = path
 
@@ -158,7 +185,7 @@ class _Pools:
         ]
         for pool in globs:
             beside = (PurePosixPath(pool).parent / path.name).as_posix()
-            if _matches(beside, pool) and beside not in taken:
+            if matches(beside, pool) and beside not in taken:
                 return beside
         for pool in plain:
             if pool not in taken:
@@ -193,95 +220,7 @@ class _Pools:
                 Path(scratch).unlink(missing_ok=True)
 
 
-# ---- which stage ----------------------------------------------------------------------------------------
-
-
-def _stage_of(pools: _Pools, path: Path, found: Recognised, asked: str | None) -> tuple[int, Export]:
-    """Find the one stage whose columns a file has, whose labels it gives, or of which it has records."""
-    numbers = list(range(1, len(pools.campaign.stage) + 1))
-    if asked is not None:
-        numbers = [n for n in numbers if asked in _names(n, pools.campaign.stage[n - 1])]
-        if not numbers:
-            raise LrlError(
-                f"--stage {asked}: {pools.toml} has no such stage; name it by its number or question"
-            )
-    fitting: dict[int, Export] = {}
-    problems = {}
-    for number in numbers:
-        stage = pools.campaign.stage[number - 1]
-        if stage.format not in (found.format, "table"):
-            problems[number] = f"its exports are {NAMES[stage.format].removeprefix('an export of ')}"
-            continue
-        try:
-            export = read(stage, path, str(path))
-        except LrlError as error:
-            problems[number] = str(error).removeprefix(f"{path}: ").partition("; there are")[0]
-            continue
-        if problem := _foreign_labels(stage, export):
-            problems[number] = problem
-        else:
-            fitting[number] = export
-    if not fitting:
-        raise LrlError(_no_stage(pools, path, found, problems))
-    chosen = fitting
-    for narrower in (
-        {n for n, export in fitting.items() if _shared(export, pools.exports[n - 1])},
-        {n for n in fitting if any(_matches(f"{PurePosixPath(p).parent / path.name}", p) for p in _pools_of(pools, n))},
-        {n for n in fitting if pools.campaign.stage[n - 1].format == found.format},
-    ):  # fmt: skip
-        if len(chosen) > 1 and chosen.keys() & narrower:
-            chosen = {n: export for n, export in chosen.items() if n in narrower}
-    if len(chosen) > 1:
-        named = " and ".join(f"{n} ({pools.campaign.stage[n - 1].kind})" for n in chosen)
-        raise LrlError(f"{path}: it fits stages {named}: say which with --stage")
-    return next(iter(chosen.items()))
-
-
-def _names(number: int, stage: Stage) -> set[str]:
-    return {str(number)} if isinstance(stage, AnswerStage) else {str(number), stage.question}
-
-
-def _pools_of(pools: _Pools, number: int) -> list[str]:
-    return pools.campaign.stage[number - 1].pools
-
-
-def _shared(export: Export, known: dict[str, Export]) -> bool:
-    mine = _by_record(export).keys()
-    return any(mine & _by_record(other).keys() for other in known.values())
-
-
-def _foreign_labels(stage: Stage, export: Export) -> str | None:
-    """Say so where no judgement of a file gives a label that the stage knows: it answers another question."""
-    if isinstance(stage, AnswerStage):
-        return None
-    labels = {*stage.labels.positive, *stage.labels.negative}
-    given = [row.cells.get(stage.columns.label, "").strip() for row in export.rows if row.reason is None]
-    if given and not labels & set(given):
-        return f"column {stage.columns.label!r} has none of its labels ({', '.join(sorted(labels))})"
-    return None
-
-
-def _no_stage(pools: _Pools, path: Path, found: Recognised, problems: dict[int, str]) -> str:
-    stages = pools.campaign.stage
-    lines = [f"{path}: {NAMES[found.format]}, and no stage of {pools.toml} fits:"]
-    lines += [f"  stage {n} ({stages[n - 1].kind}): {problem}" for n, problem in problems.items()]
-    lines += [
-        f"its columns: {', '.join(found.columns)}",
-        f"to read it, write in {pools.toml} (check every line):",
-        "",
-    ]
-    folder = PurePosixPath(stages[0].pools[0]).parent
-    lines += [
-        f"  {line}".rstrip() for line in suggestion(found, (folder / path.name).as_posix()).splitlines()
-    ]
-    return "\n".join(lines)
-
-
 # ---- records --------------------------------------------------------------------------------------------
-
-
-def _by_record(export: Export) -> dict[str, Assignment]:
-    return {row.record: row for row in export.rows if row.record is not None}
 
 
 def _differ(stage: Stage, before: Assignment, after: Assignment) -> bool:
@@ -299,16 +238,10 @@ def _differ(stage: Stage, before: Assignment, after: Assignment) -> bool:
 
 def _progress(export: Export) -> tuple[int, int, int]:
     """Say how far an export's pool had come: records begun, handed in, decided upon."""
-    rows = list(_by_record(export).values())
+    rows = list(by_record(export).values())
     handed_in = [row for row in rows if row.reason != "not_submitted"]
     return len(rows), len(handed_in), sum(row.status in ("accepted", "rejected") for row in rows)
 
 
-def _matches(name: str, pool: str) -> bool:
-    """Whether `Path.glob` would find a name by a pool's pattern."""
-    if not any(sign in pool for sign in "*?["):
-        return name == pool
-    path, pattern = PurePosixPath(name), PurePosixPath(pool)
-    if "**" in pool:
-        return path.match(pool)
-    return len(path.parts) == len(pattern.parts) and path.match(pool)
+def _question(stage: Stage) -> str:
+    return stage.kind if isinstance(stage, AnswerStage) else f"question {stage.question}"

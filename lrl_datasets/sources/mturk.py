@@ -24,6 +24,7 @@ from lrl_datasets.sources import objects
 from lrl_datasets.sources.delimited import read_delimited
 from lrl_datasets.sources.measures import amount, between, moment
 from lrl_datasets.sources.records import RawRecord, in_any_order
+from lrl_datasets.sources.tables import content
 from lrl_datasets.sources.toloka import Assignment, Export, record_id
 
 HIT, ASSIGNMENT, WORKER, STATUS = "HITId", "AssignmentId", "WorkerId", "AssignmentStatus"
@@ -43,9 +44,12 @@ def read_export(path: Path, name: str) -> Export:
     Raises
     ------
     LrlError
-        If the file is missing, empty, no comma-separated results of MTurk, or lacks a required column.
+        If the file is missing, empty, no delimited results of MTurk, or lacks a required column.
     """
-    table = read_delimited(path, name, ",")
+    kind = content(path, name)  # the command line tools write tabs, a spreadsheet program perhaps semicolons
+    if kind in ("json", "parquet"):
+        raise LrlError(f"{name}: Mechanical Turk's results are delimited text, and this is {kind}")
+    table = read_delimited(path, name, kind)
     table.require(HIT, ASSIGNMENT, WORKER)
     if not any(column.startswith("Answer.") for column in table.columns):
         raise LrlError(f"{name}: no column Answer.*; there are: {', '.join(table.columns)}")

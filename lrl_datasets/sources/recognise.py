@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lrl_datasets.errors import LrlError
 from lrl_datasets.sources import argilla, label_studio, mturk, objects, toloka
 from lrl_datasets.sources.pools import READERS
 from lrl_datasets.sources.tables import read_by_content
@@ -68,7 +69,7 @@ def recognise(path: Path, name: str) -> Recognised:
     Raises
     ------
     LrlError
-        If the file is missing, empty, or damaged as a whole.
+        If the file is missing, empty, damaged as a whole, or too narrow to be an export.
     """
     table = read_by_content(path, name)
     columns = set(table.columns)
@@ -82,6 +83,11 @@ def recognise(path: Path, name: str) -> Recognised:
     elif any(argilla.is_record(values) for values in readable):
         format = "argilla"
     else:
+        if len(table.columns) < 3:
+            raise LrlError(
+                f"{name}: no export: records need a worker, what was shown and what was said, and its "
+                f"columns are: {', '.join(table.columns) or 'none'}"
+            )
         values = {c: [objects.cell(row.get(c)) for row in readable] for c in table.columns}
         return Recognised("table", table.columns, values)
     export = READERS[format](path, name)

@@ -126,14 +126,17 @@ def test_an_answer_that_says_something_else_is_a_conflict(tmp_path: Path) -> Non
     before = files(folder)
     edited = export(tmp_path, [replace(ANSWERS[0], output="Jibu jipya."), *ANSWERS[1:]], "edited.tsv")
     with pytest.raises(
-        LrlError, match=r"edited\.tsv: 1 records .* \(row 2\) say something else .* --replace"
+        LrlError,
+        match=r"edited\.tsv: 1 records .* \(row 2\) say something else than in exports/answers-pool\.tsv: .* --replace",
     ):
         take_in(folder, [edited])
     assert files(folder) == before
     (one,) = take_in(folder, [edited], replace_changed=True)
     assert one.became == "newer" and (folder / one.name).read_bytes() == edited.read_bytes()
     fewer = export(tmp_path, [replace(ANSWERS[0], output="Tena.")], "fewer.tsv")
-    with pytest.raises(LrlError, match=r"say something else than in exports/answers-pool\.tsv$"):
+    with pytest.raises(
+        LrlError, match=r"say something else than in exports/answers-pool\.tsv: take one of the files out$"
+    ):
         take_in(folder, [fewer], replace_changed=True)
 
 
@@ -220,6 +223,28 @@ def test_several_stages_fit(tmp_path: Path) -> None:
     assert take_in(folder, [named])[0].name == "exports/votes-7.tsv"  # its name is a pool's
     with pytest.raises(LrlError, match=r"--stage 9: .* no such stage"):
         take_in(folder, [votes], stage="9")
+
+
+def test_the_criteria_of_a_rubric_share_a_file(tmp_path: Path) -> None:
+    stages = toml("toloka")
+    second = stages[stages.index('[[stage]]\nkind = "judgement"') :].replace('"helpful"', '"fluent"')
+    folder = campaign(tmp_path / "c")
+    (folder / "campaign.toml").write_text(stages + second.replace("OUTPUT:helpful", "OUTPUT:fluent"))
+    helpful = export(tmp_path, VOTES, "v.tsv", "helpful").read_text().splitlines()
+    with pytest.raises(
+        LrlError, match=r"v\.tsv: as exports/votes-v\.tsv stage 3 reads it too: .*'OUTPUT:fluent'"
+    ):
+        take_in(folder, [tmp_path / "v.tsv"])
+    said = ["OUTPUT:fluent", "yes", "no", "yes", "labda"]
+    lines = [f"{line}\t{cell}" for line, cell in zip(helpful, said, strict=True)]
+    (tmp_path / "both.tsv").write_text("\n".join(lines) + "\n")
+    (one,) = take_in(folder, [tmp_path / "both.tsv"])
+    assert (one.stage, one.name) == (2, "exports/votes-both.tsv")
+    assert one.unreadable == {5: "column OUTPUT:fluent is none of the stage's labels"}
+    assert Campaign(path=folder, under_way=True).read().judgements.num_rows == 8
+    (tmp_path / "edited.tsv").write_text("\n".join([lines[0], lines[1][:-3] + "no", *lines[2:]]) + "\n")
+    with pytest.raises(LrlError, match=r"1 records that were handed in before .* say something else"):
+        take_in(folder, [tmp_path / "edited.tsv"])
 
 
 def test_labels_of_another_question_do_not_fit(tmp_path: Path) -> None:

@@ -161,6 +161,21 @@ def test_several_items_on_one_page(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_other_delimiters(tmp_path: Path, sign: str) -> None:
+    (tmp_path / "b.csv").write_bytes(data(row()).replace(b'","', f'"{sign}"'.encode()))
+    (one,) = read_export(tmp_path / "b.csv", "b.csv").rows
+    assert (one.record, one.cells["Answer.text"]) == ("A1--H1", "Rufiji.")
+
+
+def test_json_is_none_of_mturks(tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text('[{"HITId": 1}]')
+    with pytest.raises(
+        LrlError, match=r"^b\.csv: Mechanical Turk's results are delimited text, and this is json"
+    ):
+        read_export(tmp_path / "b.csv", "b.csv")
+
+
 CROWDTRUTH = {"1": (27, 186.0), "2": (63, 10.0), "3": (30, 23.0), "4": (16, 20.0), "5": (12, 23.0)}
 """Records of each file, and the seconds of its first one, counted by hand."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lrl_datasets.errors import LrlError
 from lrl_datasets.sources import campaign_toml
 from lrl_datasets.sources.recognise import recognise, suggestion
 
@@ -60,10 +61,16 @@ def test_what_cannot_be_guessed_is_a_question(tmp_path: Path) -> None:
     tomllib.loads("\n".join(lines))
 
 
+def test_what_is_too_narrow_is_no_export(tmp_path: Path) -> None:
+    (tmp_path / "LICENSE").write_text("Apache License\n\nVersion 2.0\n")
+    with pytest.raises(LrlError, match=r"^LICENSE: no export: .* columns are: Apache License"):
+        recognise(tmp_path / "LICENSE", "LICENSE")
+
+
 def test_strange_names_stay_toml(tmp_path: Path) -> None:
     column = 'quo"te \\ newline\u0085 \x7f'
     (tmp_path / "t.json").write_text(
-        json.dumps([{column: "1", "helpful": label} for label in ("a", "b")] * 9)
+        json.dumps([{column: "1", "x": "", "helpful": label} for label in ("a", "b")] * 9)
     )
     stage = tomllib.loads(suggestion(recognise(tmp_path / "t.json", "t.json"), 'a"b.json'))["stage"][0]
     assert stage["pools"] == ['a"b.json'] and stage["columns"]["label"] == "helpful"
