@@ -13,7 +13,7 @@ from lrl_datasets.errors import LrlError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lrl_datasets.crowd.simulation import Worker
+    from lrl_datasets.crowd.simulation import Terms, Worker
     from lrl_datasets.crowd.tasks.pages import Page
     from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
 
@@ -77,6 +77,9 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same exports.")] = 1,
     answer_seconds: AnswerSeconds = 180,
     judgement_seconds: JudgementSeconds = 25,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Times through the stages, while tasks are reopened.")
+    ] = 10,
 ) -> None:
     """Do a SAMPLE campaign's open tasks without people: writes the exports that its pools name, stage after stage."""
     from lrl_datasets.crowd import simulation
@@ -90,30 +93,36 @@ def simulate(
             f"{folder / campaign_toml.FILE}: only a campaign with `sample = true` is simulated: "
             "made-up answers must never pass for real ones"
         )
-    workers = simulation.recruit(_counts(crowd), seed)
-    wrote = 0
-    for number, stage in enumerate(file.stage, 1):
-        page, table = _waiting(folder, file, number)
-        if table.num_rows == 0:
-            continue
-        path, turn = _free_pool(folder, stage.pools[0], number)
-        terms = _terms(stage, answer_seconds if stage.kind == "answer" else judgement_seconds)
-        drawn = int(digest(file.name, str(seed), str(number), str(turn), length=12), 16)
-        if stage.kind == "answer":
-            words = simulation.vocabulary(
-                [text for text in table[f"input.{page.field('prompt')}"].to_pylist() if text]
-            )
-            responses = simulation.write(table, page, workers, words, terms, drawn)
-        else:
-            truths = _truths(folder, stage, workers)
-            responses = simulation.judge(table, truths, page.labels, workers, terms, drawn)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_exported(stage.format, page, responses, path))
-        busy = len(set(responses["worker"].to_pylist()))
-        say(f"stage {number}: {responses.num_rows} rows by {busy} workers in {path}")
-        wrote += 1
-    if not wrote:
-        say("every task has its workers; nothing to simulate")
+    workers = simulation.recruit(counts(crowd), seed)
+    seconds = {"answer": answer_seconds, "judgement": judgement_seconds}
+    for turn in range(1, rounds + 1):
+        wrote = 0
+        for number, stage in enumerate(file.stage, 1):
+            page, table = _waiting(folder, file, number)
+            if table.num_rows == 0:
+                continue
+            path = _free_pool(folder, stage.pools[0], number)
+            terms = simulated_terms(stage, seconds[stage.kind])
+            drawn = int(digest(file.name, str(seed), str(number), path.name, length=12), 16)
+            if stage.kind == "answer":
+                shown = [text for text in table[f"input.{page.field('prompt')}"].to_pylist() if text]
+                responses = simulation.write(table, page, workers, simulation.vocabulary(shown), terms, drawn)
+            else:
+                truths = _truths(folder, stage, workers)
+                responses = simulation.judge(table, truths, page.labels, workers, terms, drawn)
+            if responses.num_rows == 0:
+                say(
+                    f"stage {number}: {table.num_rows} rows are open, and none of {len(workers)} workers may do them"
+                )
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_exported(stage.format, page, responses, path))
+            busy = len(set(responses["worker"].to_pylist()))
+            say(f"stage {number}: {responses.num_rows} rows by {busy} workers in {path}")
+            wrote += 1
+        if not wrote:
+            say("nothing more to simulate" if turn > 1 else "every task has its workers; nothing to simulate")
+            break
 
 
 # ---- a stage's tasks ------------------------------------------------------------------------------------
@@ -177,6 +186,21 @@ def _rows(folder: Path, name: str | None, page: Page, *needed: str) -> list[dict
     ]
 
 
+def prompts_of(folder: Path, file: CampaignFile, number: int) -> int:
+    """Count an answer stage's prompts."""
+    from lrl_datasets import languages
+    from lrl_datasets.crowd.tasks import pages
+
+    stage = file.stage[number - 1]
+    if stage.tasks is None or stage.tasks.prompts is None:
+        raise LrlError(
+            f"{folder / 'campaign.toml'}: stage {number}: [stage.tasks] names no file of prompts; give --prompts"
+        )
+    return len(
+        _rows(folder, stage.tasks.prompts, pages.page(file.name, stage, languages.load(file.language)))
+    )
+
+
 def _stage_number(file: CampaignFile, name: str) -> int:
     """Find a stage by number, question or kind."""
     fitting = [
@@ -226,7 +250,8 @@ def _exported(platform: str, page: Page, responses: pa.Table, path: Path) -> byt
 # ---- simulation -----------------------------------------------------------------------------------------
 
 
-def _counts(crowd: str) -> dict[str, int]:
+def counts(crowd: str) -> dict[str, int]:
+    """Read `--crowd`."""
     counts = {}
     for part in crowd.split(","):
         kind, _, number = part.strip().partition("=")
@@ -236,7 +261,8 @@ def _counts(crowd: str) -> dict[str, int]:
     return counts
 
 
-def _terms(stage: AnswerStage | JudgementStage, seconds: float) -> Any:
+def simulated_terms(stage: AnswerStage | JudgementStage, seconds: float) -> Terms:
+    """Say what a stage's rules mean for a simulated crowd."""
     from lrl_datasets.crowd.simulation import Terms
 
     price = stage.tasks.price if stage.tasks else None
@@ -273,9 +299,8 @@ def _truths(folder: Path, stage: JudgementStage, workers: list[Worker]) -> dict[
     }
 
 
-def _free_pool(folder: Path, pool: str, number: int) -> tuple[Path, int]:
+def _free_pool(folder: Path, pool: str, number: int) -> Path:
     """Name the next export of a stage: its first pool, with a number in the place of a wildcard."""
-    turn = 1
     if "*" not in pool:
         path = folder / pool
         if path.exists():
@@ -283,7 +308,8 @@ def _free_pool(folder: Path, pool: str, number: int) -> tuple[Path, int]:
                 f"stage {number} has open tasks and its export is there: {path}; a pool with a wildcard "
                 '(pools = ["exports/answers-*.tsv"]) takes another one'
             )
-        return path, turn
+        return path
+    turn = 1
     while (folder / pool.replace("*", f"simulated-{turn}")).exists():
         turn += 1
-    return folder / pool.replace("*", f"simulated-{turn}"), turn
+    return folder / pool.replace("*", f"simulated-{turn}")

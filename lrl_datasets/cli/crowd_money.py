@@ -1,0 +1,172 @@
+"""`lrl crowd plan` and `lrl crowd cost`: what a campaign will cost, and what it did."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrl_datasets.cli.console import err, out, say
+from lrl_datasets.cli.crowd_out import (
+    CROWD,
+    AnswerSeconds,
+    Crowd,
+    Folder,
+    JudgementSeconds,
+    counts,
+    prompts_of,
+    simulated_terms,
+)
+from lrl_datasets.errors import LrlError
+
+if TYPE_CHECKING:
+    from lrl_datasets.crowd.plan import Stage
+    from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
+
+commands = typer.Typer()
+
+
+@commands.command()
+def plan(
+    campaign: Folder = Path(),
+    crowd: Crowd = CROWD,
+    prompts: Annotated[int | None, typer.Option(min=1, help="Default: those of the stage's file.")] = None,
+    minimum_hourly_pay: Annotated[
+        float | None, typer.Option(min=0.01, help="The floor, where the campaign has no [money] yet.")
+    ] = None,
+    platform_fee: Annotated[
+        float | None, typer.Option(min=0, help="The platform's share on top of what workers get: .3 is 30 %.")
+    ] = None,
+    answer_seconds: AnswerSeconds = 180,
+    judgement_seconds: JudgementSeconds = 25,
+    level: Annotated[
+        float, typer.Option(min=0.5, max=0.99, help="Share of campaigns an interval holds.")
+    ] = 0.9,
+) -> None:
+    """Say what a campaign will cost, how long it takes, and what comes of it, with intervals. Writes nothing."""
+    from rich.table import Table
+
+    from lrl_datasets.crowd.plan import QUANTITIES, Plan, predict
+    from lrl_datasets.sources import campaign_toml
+
+    folder = campaign.parent if campaign.name == campaign_toml.FILE else campaign
+    file = campaign_toml.load(folder)
+    writing, judging = _stages(file)
+    floor = minimum_hourly_pay or (file.money.minimum_hourly_pay if file.money else None)
+    fee = platform_fee if platform_fee is not None else (file.money.platform_fee if file.money else None)
+    if floor is None or fee is None:
+        raise LrlError(
+            f"{folder / campaign_toml.FILE}: a plan needs the floor for an hour of work and the platform's fee, and "
+            "neither has a default: write [money] or give --minimum-hourly-pay and --platform-fee"
+        )
+    answers = _stage(writing, answer_seconds)
+    rules: Any = writing.rules
+    wanted = Plan(
+        prompts=prompts or prompts_of(folder, file, file.stage.index(writing) + 1),
+        minimum_hourly_pay=floor,
+        platform_fee=fee,
+        crowd=counts(crowd),
+        answers=answers,
+        judgements=_stage(judging, judgement_seconds),
+        most_answers=(rules.overlap_limit if rules else None) or 2 * answers.overlap + 1,
+    )
+    with err.status("planning"):
+        told = predict(wanted, level=level)
+    currency = file.money.currency if file.money else ""
+    table = Table("", "expected", f"{level:.0%} of campaigns", "")
+    for name, quantity in told.quantities.items():
+        if math.isnan(quantity.mean):
+            continue
+        table.add_row(name, _number(name, quantity.mean),
+                      f"{_number(name, quantity.low)} to {_number(name, quantity.high)}", QUANTITIES[name])  # fmt: skip
+    out.print(table)
+    say(
+        f"{wanted.prompts} prompts; a suite pays {told.prices['answers']:.2f} {currency} (answers) and "
+        f"{told.prices['judgements']:.2f} {currency} (judgements); the crowd is assumed: {crowd}"
+    )
+    for warning in told.warnings:
+        err.print(f"warning: {warning}", style="yellow", markup=False)
+
+
+@commands.command()
+def cost(campaign: Folder = Path()) -> None:
+    """Say what was really paid: by stage, an hour, an accepted row. Warns where the median worker earned too little."""
+    from datetime import UTC, datetime
+
+    from rich.table import Table
+
+    from lrl_datasets.cli.crowd_decisions import terms
+    from lrl_datasets.crowd import cost as costs
+    from lrl_datasets.crowd.state import compute
+    from lrl_datasets.sources import campaign_toml
+    from lrl_datasets.sources.campaign import Campaign
+
+    folder = campaign.parent if campaign.name == campaign_toml.FILE else campaign
+    file = campaign_toml.load(folder)
+    with err.status("reading"):
+        state = compute(
+            Campaign(under_way=True).read(folder), datetime.now(UTC).replace(tzinfo=None), terms(file)
+        )
+    accepted = sum(row["verdict"] == "accept" for row in state.decisions.to_pylist())
+    told = costs.report(
+        state.payouts,
+        accepted,
+        fee=file.money.platform_fee if file.money else 0.0,
+        floor=file.money.minimum_hourly_pay if file.money else None,
+    )
+    currency = file.money.currency if file.money else ""
+    table = Table("stage", "workers", "suites", "paid", "fee", "hours", "an hour", "median worker, an hour")
+    for stage in told.stages:
+        hourly = [
+            "?" if value is None else f"{value:.2f}" for value in (stage.per_hour, stage.median_per_hour)
+        ]
+        table.add_row(str(stage.stage), str(stage.workers), str(stage.suites), f"{stage.paid:.2f}",
+                      f"{stage.fee:.2f}", f"{stage.hours:.1f}", *hourly)  # fmt: skip
+    out.print(table)
+    row = "" if told.per_accepted is None else f", {told.per_accepted:.3f} {currency} an accepted answer"
+    say(f"{told.total:.2f} {currency} in all; {told.accepted} answers accepted{row}")
+    if not file.money:
+        say("no [money] in campaign.toml: no fee is added and no floor is watched")
+    for warning in told.warnings:
+        err.print(f"warning: {warning}", style="yellow", markup=False)
+
+
+def _stages(file: CampaignFile) -> tuple[AnswerStage, JudgementStage]:
+    """Return the stage that writes and the one that judges helpfulness."""
+    writing = [stage for stage in file.stage if stage.kind == "answer"]
+    judging = [stage for stage in file.stage if stage.kind == "judgement"]
+    judging = [stage for stage in judging if stage.question == "helpful"] or judging
+    if len(writing) != 1 or len(judging) != 1:
+        raise LrlError(
+            "a plan is for a campaign with one answer stage and one judgement stage (or one that asks `helpful`); "
+            f"there are {len(writing)} and {len(judging)}"
+        )
+    return writing[0], judging[0]
+
+
+def _stage(stage: AnswerStage | JudgementStage, seconds: float) -> Stage:
+    from lrl_datasets.crowd.plan import Stage
+    from lrl_datasets.sources.campaign_tasks import Tasks
+
+    tasks, terms = stage.tasks or Tasks(), simulated_terms(stage, seconds)
+    return Stage(
+        suite=tasks.suite,
+        overlap=tasks.overlap,
+        seconds=seconds,
+        price=tasks.price,
+        golden_share=tasks.golden_share,
+        exam=terms.exam,
+        exam_pass=terms.exam_pass,
+        ban_after=terms.ban_after,
+        ban_below=terms.ban_below,
+    )
+
+
+def _number(name: str, value: float) -> str:
+    if name in ("label error", "bad among accepted"):
+        return f"{value:.1%}"
+    if name in ("answers written", "judgements", "accepted rows"):
+        return f"{value:,.0f}"
+    return f"{value:,.2f}"
