@@ -17,7 +17,7 @@ from lrl_datasets.cli.console import err, out, say
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
-    from lrl_datasets.crowd.state import State
+    from lrl_datasets.crowd.state import State, Terms
     from lrl_datasets.sources.campaign_toml import CampaignFile
 
 commands = typer.Typer()
@@ -136,20 +136,26 @@ def pay(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> N
 
 
 def _read(campaign: Path, now: str | None) -> tuple[CampaignFile, State, Path]:
-    from lrl_datasets.crowd.state import Terms, compute
+    from lrl_datasets.crowd.state import compute
     from lrl_datasets.sources import campaign_toml
     from lrl_datasets.sources.campaign import Campaign
 
     folder = campaign.parent if campaign.name == campaign_toml.FILE else campaign
     file = campaign_toml.load(folder)
-    terms = {
+    with err.status("reading"):
+        tables = Campaign(under_way=True).read(folder)
+        return file, compute(tables, _time(now), terms(file)), folder
+
+
+def terms(file: CampaignFile) -> dict[int, Terms]:
+    """Return what `[stage.tasks]` says of each stage."""
+    from lrl_datasets.crowd.state import Terms
+
+    return {
         number: Terms(stage.tasks.overlap, stage.tasks.price)
         for number, stage in enumerate(file.stage, 1)
         if stage.tasks
     }
-    with err.status("reading"):
-        tables = Campaign(under_way=True).read(folder)
-        return file, compute(tables, _time(now), terms), folder
 
 
 def _time(text: str | None) -> datetime:

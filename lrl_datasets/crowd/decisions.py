@@ -66,6 +66,7 @@ PROMPTS = pa.schema(
         ("usable", pa.int32()),
         ("waiting", pa.int32()),  # not decided yet, or being written
         ("refused", pa.int32()),
+        ("standing", pa.int32()),  # handed in, and not refused on the platform: what it counts as the overlap
         ("missing", pa.int32()),  # answers to ask for now
         ("overlap", pa.int32()),  # answers asked for so far and now, refused ones among them
         ("exhausted", pa.bool_()),  # the limit is reached, and it still lacks one
@@ -237,6 +238,7 @@ def of_prompts(
         prompt, suite = row["prompt"], said[row["assignment"] or row["record"]]
         lineage.setdefault(prompt, row["lineage"] or [])
         workers[prompt].add(row["worker"])
+        counts[prompt]["standing"] += row["reason"] != "refused_by_requester"
         if suite in ("reject", "rejected") or row["verdict"] == "reject":
             counts[prompt]["refused"] += 1
         else:
@@ -250,15 +252,16 @@ def of_prompts(
     prompts = []
     for prompt, found in sorted(counts.items()):
         lacking = max(overlap - found["usable"] - found["waiting"], 0)
-        missing = min(lacking, max(limit - found.total(), 0))
+        given = found["usable"] + found["waiting"] + found["refused"]
+        missing = min(lacking, max(limit - given, 0))
         prompts.append(
             {
                 "stage": stage,
                 "prompt": prompt,
                 "lineage": lineage[prompt],
-                **{name: found[name] for name in ("usable", "waiting", "refused")},
+                **{name: found[name] for name in ("usable", "waiting", "refused", "standing")},
                 "missing": missing,
-                "overlap": found.total() + missing,
+                "overlap": given + missing,
                 "exhausted": lacking > missing,
                 "unavailable_for": sorted(workers[prompt]),
             }

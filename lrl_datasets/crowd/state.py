@@ -56,10 +56,12 @@ class State:
     votes: pa.Table
     payouts: pa.Table
 
-    def wanted_answers(self) -> dict[str, int]:
-        """Prompt → answers that it should have, those that were not refused among them."""
+    def wanted_answers(self, stage: int = 1) -> dict[str, int]:
+        """Prompt → answers that it should have on the platform, where only those refused there do not count."""
         return {
-            row["prompt"]: row["usable"] + row["waiting"] + row["missing"] for row in self.prompts.to_pylist()
+            row["prompt"]: row["standing"] + row["missing"]
+            for row in self.prompts.to_pylist()
+            if row["stage"] == stage
         }
 
     def wanted_votes(self, question: str) -> dict[str, int]:
@@ -131,6 +133,12 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
         paid += payouts.of_stage(
             suites, rewards=_rewards(of_stage), seconds=_seconds(of_stage), price=term.price, bonus=bonus, quality=good
         )  # fmt: skip
+    refused = {
+        row["record"] for row in answers if row["verdict"] == "reject" and row["reason"] != "unhelpful"
+    }
+    for vote in votes:  # nobody is asked about an answer that is refused whatever the votes say
+        if vote["record"] in refused:
+            vote |= {"missing": 0, "overlap": vote["given"]}
     return State(
         judged=judged,
         decisions=_table(answers, decisions.DECISIONS),
@@ -205,13 +213,13 @@ def _votes(
                     (row["label"], accuracy.get(row["worker"], overlap.skill(0, 0)))
                 )
         labels = [*stage["labels"]["positive"], *stage["labels"]["negative"]]
-        rules = stage["rules"]
+        rules, wished = stage["rules"], terms.get(number, Terms()).overlap
         for record in sorted(records):
             votes = sorted(counted[record])
             label, sure = overlap.confidence(votes, labels) if votes else (None, None)
             missing = overlap.wanted(
-                len(votes), len(given[record]), sure or 0.0, overlap=terms.get(number, Terms()).overlap,
-                confidence_from=rules.get("overlap_confidence"), limit=rules.get("overlap_limit"),
+                len(votes), len(given[record]), sure or 0.0, overlap=wished,
+                confidence_from=rules.get("overlap_confidence"), limit=rules.get("overlap_limit", 2 * wished + 1),
             )  # fmt: skip
             found.append(
                 {

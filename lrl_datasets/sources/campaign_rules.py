@@ -87,13 +87,12 @@ class JudgeRules(_Decisions):
     overlap_confidence: Annotated[float, Field(gt=0.5, lt=1)] | None = None
     """Dynamic overlap: more votes are asked for until the confidence in the leading label reaches this …"""
     overlap_limit: _Count | None = None
-    """… or so many votes were given."""
+    """… or so many votes were given; twice `tasks.overlap` plus one when left out."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         _both(self, "training_pools", "training_min_accuracy")
         _both(self, "exam_retry_from", "retry_pools")
-        _both(self, "overlap_confidence", "overlap_limit")
         for name in ("exam_pools", "exam_tasks", "exam_retry_from"):
             _needs(self, name, "exam_min_accuracy")
         if self.exam_min_accuracy is not None and (self.exam_pools is None) == (self.exam_tasks is None):

@@ -84,7 +84,7 @@ def test_votes_decide_answers_suites_and_prompts(tmp_path: Path) -> None:
         ("w-a2", 0, 0, 0.0),
         ("w-a3", Decimal("0.5"), Decimal("0.25"), 45.0),
     ]  # fmt: skip
-    assert found.wanted_answers() == {"Swali la a1.": 1, "Swali la a2.": 1, "Swali la a3.": 1}
+    assert found.wanted_answers() == {"Swali la a1.": 1, "Swali la a2.": 2, "Swali la a3.": 1}
 
 
 def test_dynamic_overlap_asks_for_one_vote_more_and_lets_the_answer_wait(tmp_path: Path) -> None:
@@ -153,6 +153,7 @@ def test_the_platforms_file_says_why_in_swahili_and_what_it_answers_settles_it(t
     found = state(place)
     assert column(found.decisions, "verdict", "reason")[1] == ("reject", "refused_by_requester")
     assert [row[0] for row in column(found.prompts, "missing")] == [0, 1, 0]
+    assert found.wanted_answers()["Swali la a2."] == 1  # the refused one no longer counts on the platform
     assert found.payouts["base"].to_pylist() == state(folder(tmp_path / "again")).payouts["base"].to_pylist()
 
 

@@ -56,7 +56,7 @@ def test_every_rule_of_crowd_can_be_asked_for() -> None:
             'exam_tasks = 3\nexam_min_accuracy = 0.8\nexam_retry_from = 0.8\nretry_pools = ["votes-*.tsv"]',
             "exam_retry_from must lie below exam_min_accuracy",
         ),
-        ("overlap_confidence = 0.8", "overlap_confidence without overlap_limit says nothing"),
+        ("overlap_confidence = 0.5", "greater than 0.5"),
         ("one_answer_min_answers = 5", "one_answer_min_answers without one_answer_share says nothing"),
         ("bonus = 0.1", "bonus without bonus_from says nothing"),
         ("review_days = 60", "less than or equal to 30"),

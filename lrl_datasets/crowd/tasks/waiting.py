@@ -36,7 +36,7 @@ def prompts(
     candidates
         `schema.CANDIDATE`: the answers so far. Skipped, expired and refused ones leave their prompt open.
     overlap, wanted
-        How many answers a prompt gets; `wanted` says so of single prompts, by task.
+        How many answers a prompt gets; `wanted` says so of single prompts, by what is `asked`.
 
     Raises
     ------
@@ -55,8 +55,9 @@ def prompts(
         name = task_name(inputs)
         if name in tasks:
             raise LrlError(f"prompt {number} stands in the file twice")
-        workers = answered[asked(page, inputs)]
-        tasks[name] = _task(name, inputs, (wanted or {}).get(name, overlap) - len(workers), workers)
+        text = asked(page, inputs)
+        workers = answered[text]
+        tasks[name] = _task(name, inputs, (wanted or {}).get(text, overlap) - len(workers), workers)
     return _table(page, tasks.values())
 
 
