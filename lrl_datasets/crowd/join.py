@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
-from lrl_datasets.crowd import aggregation, quality
+from lrl_datasets.crowd import aggregation, quality, rubric
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.pseudonyms import pseudonym
@@ -51,6 +51,7 @@ def judge(
 
 def with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, SourceTables]) -> pa.Table:
     """Join posterior, votes and agreement onto the candidates."""
+    judged = rubric.effective(judged)
     posteriors: dict[str, dict[str, Any]] = {}
     for name, tables in read.items():
         stage = helpfulness_stage(name, _judgement_stages(tables))
