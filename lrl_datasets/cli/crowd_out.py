@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,6 +135,8 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
     import pyarrow.compute as pc
 
     from lrl_datasets import languages
+    from lrl_datasets.cli.crowd_decisions import terms
+    from lrl_datasets.crowd.state import compute
     from lrl_datasets.crowd.tasks import pages, suites, waiting
     from lrl_datasets.schema import digest
     from lrl_datasets.sources.campaign import Campaign
@@ -146,6 +149,7 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
     except LrlError as error:
         raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
     came = Campaign(under_way=True).read(folder)
+    state = compute(came, datetime.now(UTC).replace(tzinfo=None), terms(file))
     golden = waiting.control_tasks(page, _rows(folder, tasks.golden, page, page.output))
     if stage.kind == "answer":
         if tasks.prompts is None:
@@ -155,11 +159,13 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
         files = pa.array(_pool_names(came.facts, number), pa.string())
         candidates = came.candidates.filter(pc.is_in(came.candidates["file"], value_set=files))
         try:
-            table = waiting.prompts(page, _rows(folder, tasks.prompts, page), candidates, tasks.overlap)
+            rows = _rows(folder, tasks.prompts, page)
+            table = waiting.prompts(page, rows, candidates, tasks.overlap, state.wanted_answers(number))
         except LrlError as error:
             raise LrlError(f"{folder / tasks.prompts}: {error}") from None
     else:
-        table = waiting.answers(page, came.candidates, came.judgements, stage.question, tasks.overlap)
+        wanted = state.wanted_votes(stage.question)
+        table = waiting.answers(page, came.candidates, came.judgements, stage.question, tasks.overlap, wanted)
     seed = int(digest(file.name, str(number), length=12), 16)
     try:
         return page, suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
