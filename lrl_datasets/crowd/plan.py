@@ -8,10 +8,10 @@ and counts. In each draw
    at most one turn at each suite;
 2. answers are good as often as their writers write well;
 3. each suite of answers gets so many different judges; control tasks ban those who fail them, from the task on at
-   which they have failed; their votes are paid and not counted;
+   which they have failed; their votes are not counted, and asked for again unless they are paid all the same;
 4. an answer is accepted by the majority of the votes that count, and a rejected one reopens its prompt with one more
    answer, up to a limit;
-5. money is suites paid · price · (1 + fee), exam included.
+5. money is suites paid · price · (1 + fee), exam included; what is refused is paid only where the plan says so.
 
 The intervals hold the chance of the campaign and of who comes. What they cannot hold is a wrong assumption: a pilot
 of a hundred tasks with `lrl crowd cost` says what the crowd is like. A better aggregation than the majority makes
@@ -68,6 +68,9 @@ class Plan:
     judgements: Stage
     most_answers: int | None = None
     """Answers a prompt gets at most, when rejected ones reopen it; None: nothing is reopened."""
+    refused_is_paid: bool = False
+    """Whether rejected answers and the suites of judges who failed are paid. Where they are not, as
+    `lrl crowd decide` has it, the votes of those judges are asked for again."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ QUANTITIES = {
     "cost": "all that is paid, the platform's fee included",
     "paid to workers": "of it",
     "answers written": "by the first crowd",
-    "judgements": "paid, control tasks and exam included",
+    "judgements": "asked for, control tasks and exam included",
     "days": "from the first task to the last",
     "accepted rows": "answers that the majority accepts",
     "cost per accepted row": "",
@@ -204,16 +207,17 @@ def _campaign(plan: Plan, prices: Mapping[str, float], random: np.random.Generat
         authors = _takes(turns, plan.answers.suite, count, random)
         days += _days(plan.answers, time, plan.answers.suite)
         good = random.random(count) < crowd.writes_well[authors]
-        votes = _votes(crowd, passed, exam_right, good, authors, plan.judgements, random)
+        votes = _votes(crowd, passed, exam_right, good, authors, plan, random)
         days += _days(plan.judgements, votes.time, votes.suite)
         yes = votes.yes
-        suites, tasks, written = suites + len(votes.who), tasks + votes.tasks, written + count
+        suites, tasks, written = suites + votes.suites, tasks + votes.tasks, written + count
         accepted, wrong, bad = accepted + yes.sum(), wrong + (yes != good).sum(), bad + (yes & ~good).sum()
         refused = np.bincount(np.repeat(np.arange(plan.prompts), missing)[~yes], minlength=plan.prompts)
         missing = np.minimum(refused, left)
         left = left - missing
     exam_tasks = plan.judgements.exam * len(passed)
-    paid = math.ceil(written / plan.answers.suite) * prices["answers"]
+    answers_paid = written if plan.refused_is_paid else accepted
+    paid = math.ceil(answers_paid / plan.answers.suite) * prices["answers"]
     paid += (suites + exam_tasks / plan.judgements.suite) * prices["judgements"]
     cost = paid * (1 + plan.platform_fee)
     return {
@@ -299,8 +303,8 @@ def _takes(turns: Floats, suite: int, count: int, random: np.random.Generator) -
 class _Votes:
     yes: Bools
     """The majority's word on each answer."""
-    who: Ints
-    """The worker of each suite that was handed in."""
+    suites: int
+    """Suites that are paid."""
     suite: float
     """Tasks in one of them."""
     tasks: int
@@ -314,9 +318,10 @@ def _votes(
     exam_right: Floats,
     good: Bools,
     authors: Ints,
-    stage: Stage,
+    plan: Plan,
     random: np.random.Generator,
 ) -> _Votes:
+    stage = plan.judgements
     room = stage.suite * (1 - stage.golden_share)
     suites = max(math.ceil(len(good) / room - 1e-9), 1)
     golden = math.floor(suites * stage.suite * stage.golden_share + 0.5)
@@ -327,12 +332,43 @@ def _votes(
     who, active, time = _judges(crowd.speed, allowed, last, stage.exam / stage.suite, stage.overlap, random)
     chosen = who[of]
     counted = (chosen >= 0) & active[chosen]
+    tasks, suites_paid = (len(good) + golden) * stage.overlap, int((who >= 0).sum())
+    if not plan.refused_is_paid:
+        again = _again(crowd.speed, active, authors, chosen, stage.overlap - counted.sum(axis=1), random)
+        chosen = np.concatenate([chosen, again], axis=1)
+        counted = np.concatenate([counted, again >= 0], axis=1)
+        more = math.ceil((again >= 0).sum() / room)
+        tasks += more * stage.suite
+        suites_paid = int(((who >= 0) & active[who]).sum()) + more
     right = np.where(good[:, None], crowd.right[0][chosen], crowd.right[1][chosen])
     ring = random.random(len(good)) < crowd.ring_right
     says_right = np.where(crowd.ring[chosen], ring[:, None], random.random(chosen.shape) < right)
     yes = ((says_right == good[:, None]) & counted).sum(axis=1)
-    tasks = len(good) + golden
-    return _Votes(yes * 2 > counted.sum(axis=1), who[who >= 0], tasks / suites, tasks * stage.overlap, time)
+    time *= tasks / ((len(good) + golden) * stage.overlap)
+    return _Votes(yes * 2 > counted.sum(axis=1), suites_paid, (len(good) + golden) / suites, tasks, time)
+
+
+def _again(
+    speed: Floats, active: Bools, authors: Ints, chosen: Ints, missing: Ints, random: np.random.Generator
+) -> Ints:
+    """Draw who replaces the votes that do not count: answer × turn → worker, -1 where there is none."""
+    most = int(missing.max(initial=0))
+    if most <= 0:
+        return np.empty((len(missing), 0), dtype=np.int64)
+    # Gumbel's trick: the largest of log speed plus Gumbel noise are a draw without replacement.
+    keys = np.log(speed) + random.gumbel(size=(len(missing), len(speed)))
+    keys[:, ~active] = -math.inf
+    rows = np.arange(len(missing))
+    keys[rows, authors] = -math.inf
+    for turn in range(chosen.shape[1]):
+        has = chosen[:, turn] >= 0
+        keys[rows[has], chosen[has, turn]] = -math.inf
+    best = np.argsort(-keys, axis=1)[:, :most]
+    usable = (np.arange(best.shape[1]) < missing[:, None]) & np.isfinite(
+        np.take_along_axis(keys, best, axis=1)
+    )
+    drawn: Ints = np.where(usable, best, -1)
+    return drawn
 
 
 def _judges(

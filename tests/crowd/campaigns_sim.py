@@ -13,20 +13,20 @@ from lrl_datasets.crowd.tasks import suites
 
 PLANS = {
     "plain": Plan(
-        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3,
+        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3, refused_is_paid=True,
         crowd={"expert": 6, "average": 18, "hasty": 3, "spammer": 3},
         answers=Stage(suite=1, overlap=2, seconds=180, price=0.2),
         judgements=Stage(suite=7, overlap=5, seconds=25, price=0.16, golden_share=1 / 7),
     ),
     "banned, reopened": Plan(
-        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3,
+        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3, refused_is_paid=True,
         crowd={"expert": 5, "average": 15, "hasty": 3, "spammer": 3, "adversarial": 2, "collusive": 3},
         answers=Stage(suite=1, overlap=1, seconds=180, price=0.2),
         judgements=Stage(suite=7, overlap=3, seconds=25, price=0.16, golden_share=1 / 7, ban_after=3, ban_below=0.6),
         most_answers=3,
     ),
     "exam": Plan(
-        prompts=60, minimum_hourly_pay=3.0, platform_fee=0.2,
+        prompts=60, minimum_hourly_pay=3.0, platform_fee=0.2, refused_is_paid=True,
         crowd={"expert": 6, "average": 18, "hasty": 6, "spammer": 6},
         answers=Stage(suite=1, overlap=1, seconds=120, price=0.15),
         judgements=Stage(suite=5, overlap=3, seconds=25, price=0.12, golden_share=0.2, exam=6, exam_pass=0.75),

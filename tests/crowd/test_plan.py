@@ -43,7 +43,7 @@ def test_the_intervals_hold_nine_of_ten_simulated_campaigns(name: str) -> None:
 def test_what_can_be_counted_by_hand() -> None:
     # 60 answers at 0.10, judged in suites of 5 with one control task: 15 suites, 3 judges each, 0.20 a suite.
     plan = Plan(
-        prompts=30, minimum_hourly_pay=2.0, platform_fee=0.25, crowd={"expert": 10},
+        prompts=30, minimum_hourly_pay=2.0, platform_fee=0.25, crowd={"expert": 10}, refused_is_paid=True,
         answers=Stage(suite=1, overlap=2, seconds=60, price=0.1),
         judgements=Stage(suite=5, overlap=3, seconds=20, price=0.2, golden_share=0.2),
     )  # fmt: skip
@@ -56,6 +56,23 @@ def test_what_can_be_counted_by_hand() -> None:
     # An expert takes 1.2 times 60 s · exp(.35²/2) = 76.5 s: 0.10 each is 4.70 an hour.
     assert told.quantities["hourly pay, answers"].mean == pytest.approx(4.70, abs=0.15)
     assert told.warnings == ()
+    # Where what is refused is not paid, the answers cost as many tenths as are accepted, and the judges the same.
+    spared = planner.predict(replace(plan, refused_is_paid=False), draws=20).quantities
+    assert spared["paid to workers"].mean == pytest.approx(spared["accepted rows"].mean * 0.1 + 15 * 3 * 0.2)
+
+
+def test_votes_that_do_not_count_are_asked_for_again() -> None:
+    # Half of the judges are always wrong: banned, their votes are replaced, and the label error falls.
+    plan = Plan(
+        prompts=100, minimum_hourly_pay=2.0, platform_fee=0.0, crowd={"expert": 10, "adversarial": 5},
+        answers=Stage(suite=1, overlap=1, seconds=60, price=0.1),
+        judgements=Stage(suite=5, overlap=3, seconds=20, price=0.2, golden_share=0.2, ban_after=3, ban_below=0.6),
+    )  # fmt: skip
+    again, paid = (
+        planner.predict(replace(plan, refused_is_paid=both), draws=60).quantities for both in (False, True)
+    )
+    assert again["judgements"].mean > paid["judgements"].mean == 125 * 3
+    assert again["label error"].mean < paid["label error"].mean
 
 
 def test_without_prices_the_median_careful_worker_earns_the_floor() -> None:
