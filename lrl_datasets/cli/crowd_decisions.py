@@ -81,6 +81,12 @@ def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -
         else:
             path.unlink(missing_ok=True)
             say(f"stage {number} {_name(stage)}: no suite to accept or reject")
+        out_of = sorted(state.keep_out(stage.question)) if stage.kind == "judgement" else []
+        if out_of:
+            write(target / "keep-out.txt", "".join(f"{worker}\n" for worker in out_of))
+            say(f"  {len(out_of)} workers get no more of its tasks: {target / 'keep-out.txt'}")
+        else:
+            (target / "keep-out.txt").unlink(missing_ok=True)
         if said["wait"]:
             say(f"  {said['wait']} suites wait for votes or for a person to look")
     _say_open(state)

@@ -150,7 +150,10 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
         raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
     came = Campaign(under_way=True).read(folder)
     state = compute(came, datetime.now(UTC).replace(tzinfo=None), terms(file))
-    golden = waiting.control_tasks(page, _rows(folder, tasks.golden, page, page.output))
+    try:
+        golden = waiting.control_tasks(page, _rows(folder, tasks.golden, page, page.output))
+    except LrlError as error:
+        raise LrlError(f"{folder / (tasks.golden or '')}: {error}") from None
     if stage.kind == "answer":
         if tasks.prompts is None:
             raise LrlError(
@@ -166,6 +169,10 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
     else:
         wanted = state.wanted_votes(stage.question)
         table = waiting.answers(page, came.candidates, came.judgements, stage.question, tasks.overlap, wanted)
+        out = state.keep_out(stage.question)
+        barred = [sorted({*row, *out}) for row in table["unavailable_for"].to_pylist()]
+        at = table.schema.get_field_index("unavailable_for")
+        table = table.set_column(at, table.schema.field(at), pa.array(barred, pa.list_(pa.string())))
     seed = int(digest(file.name, str(number), length=12), 16)
     try:
         return page, suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
@@ -184,7 +191,7 @@ def _rows(folder: Path, name: str | None, page: Page, *needed: str) -> list[dict
     records.require(page.field("prompt"), *needed)
     for row in records.rows:
         if row.problem is not None:
-            raise LrlError(f"{folder / name}: row {row.row}: {row.problem}")
+            raise LrlError(f"row {row.row}: {row.problem}")
     # What was written for a spreadsheet program comes back from one.
     return [
         {key: restored(cell) if isinstance(cell, str) else cell for key, cell in row.values.items()}

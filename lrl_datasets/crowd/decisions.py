@@ -23,6 +23,8 @@ ANSWER_REASONS = (
 JUDGE_FAULTS = ("failed_worker", "skipped_in_row", "too_fast", "one_answer")
 """Reasons of uncounted judgements for which a suite may be refused. To be in the minority is none: who judges
 honestly is paid. Neither is a failed exam: the platform should not have let the worker in."""
+BANS = ("failed_worker", "skipped_in_row", "one_answer", "against_majority")
+"""Reasons for which a worker gets no more tasks on the question; the platform is told so with the tasks."""
 SETTLED = {"accepted": "accepted", "rejected": "rejected"}
 
 DECISIONS = pa.schema(

@@ -64,6 +64,13 @@ class State:
             if row["stage"] == stage
         }
 
+    def keep_out(self, question: str) -> set[str]:
+        """Return the workers who are to get no more tasks on a question."""
+        rows = self.judged.select(["question", "worker", "reason"]).to_pylist()
+        return {
+            row["worker"] for row in rows if row["question"] == question and row["reason"] in decisions.BANS
+        }
+
     def wanted_votes(self, question: str) -> dict[str, int]:
         """Record → votes on a question that it should have, uncounted ones among them."""
         return {

@@ -256,3 +256,15 @@ def test_a_rubric_is_several_questions_in_one_file_paid_once(tmp_path: Path) -> 
         column(found.payouts, "stage", "base", "seconds", "per_hour")[1:]
         == [(2, Decimal("0.1"), 120.0, 3.0)] * 3
     )
+
+
+def test_who_failed_the_control_tasks_gets_no_more_tasks(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    assert state(place).keep_out("helpful") == set()
+    wrong = [vote("", "no", f"g{k}", "judge2", golden="yes", answer="") for k in range(3)]
+    (place / "votes-2.tsv").write_bytes(tsv(wrong))
+    assert state(place).keep_out("helpful") == {"judge2"}
+    assert "1 workers get no more of its tasks" in lrl(
+        "decide", "--campaign", str(place), "--now", "2024-01-10"
+    )
+    assert (place / "outbox/2-helpful/keep-out.txt").read_text() == "judge2\n"
