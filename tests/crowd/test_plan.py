@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +11,7 @@ from scipy.stats import binom
 from lrl_datasets.crowd import plan as planner
 from lrl_datasets.crowd.plan import Plan, Stage
 from lrl_datasets.errors import LrlError
-
-_spec = importlib.util.spec_from_file_location("campaigns_sim", Path(__file__).parent / "campaigns_sim.py")
-assert _spec and _spec.loader
-campaigns = importlib.util.module_from_spec(_spec)
-sys.modules["campaigns_sim"] = campaigns
-_spec.loader.exec_module(campaigns)
+from tests.crowd import campaigns_sim as campaigns
 
 SEEDS = 50
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,12 +16,7 @@ from lrl_datasets.crowd import simulation
 from lrl_datasets.crowd.tasks import label_studio, mturk, pages, spreadsheet, suites, toloka, waiting
 from lrl_datasets.sources import campaign_toml
 from lrl_datasets.sources.campaign import Campaign
-
-_spec = importlib.util.spec_from_file_location("platforms", Path(__file__).parent / "platforms.py")
-assert _spec and _spec.loader
-platforms = importlib.util.module_from_spec(_spec)
-sys.modules["platforms"] = platforms
-_spec.loader.exec_module(platforms)
+from tests.crowd.tasks import platforms
 
 FORMATS = ("toloka", "toloka-tsv", "mturk", "label_studio", "table", "table-jsonl")
 WRITERS = {"toloka": toloka, "mturk": mturk, "label_studio": label_studio, "table": spreadsheet}

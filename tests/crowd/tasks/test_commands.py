@@ -1,0 +1,98 @@
+"""`lrl crowd tasks`, `simulate`, `plan` and `cost` on a whole folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lrl_datasets.cli import app
+from lrl_datasets.errors import LrlError
+from tests.crowd.tasks import platforms
+
+PROMPTS = [{"prompt": f"Taja mambo {word} kuhusu maji."} for word in ("mawili", "matatu", "manne", "matano")]
+GOLDEN = [
+    {
+        "id": "g1",
+        "prompt": "Maji huganda lini?",
+        "answer": "Yanapofikia sifuri.",
+        "helpful": "yes",
+        "hint": "Sahihi.",
+    },
+    {"id": "g2", "prompt": "Taja mto.", "answer": "Ndizi.", "helpful": "no", "hint": "Ndizi si mto."},
+]
+
+
+def lrl(*arguments: str | Path) -> str:
+    done = CliRunner().invoke(app, ["crowd", *map(str, arguments)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("format", ["toloka", "mturk", "label_studio", "table"])
+def test_a_campaign_without_people_from_tasks_to_cost(tmp_path: Path, format: str) -> None:
+    folder = platforms.folder(tmp_path / format, format, PROMPTS, GOLDEN)
+    lrl("tasks", "answer", "--campaign", folder)
+    first = contents(folder)
+    lrl("tasks", "answer", "--campaign", folder)
+    assert contents(folder) == first  # twice the same bytes
+    crowd = ("--crowd", "expert=8,average=8", "--seed", "3")
+    assert "every task has its workers" not in lrl("simulate", "--campaign", folder, *crowd)
+    came = contents(folder)
+    assert "every task has its workers" in lrl("simulate", "--campaign", folder, *crowd)
+    assert contents(folder) == came
+    told = lrl("cost", "--campaign", folder)
+    assert "USD in all" in told and "answers accepted" in told
+    assert contents(folder) == came
+    assert "accepted rows" in lrl("plan", "--campaign", folder, "--crowd", "expert=8,average=8")
+
+
+def test_the_authors_are_kept_from_their_answers(tmp_path: Path) -> None:
+    folder = platforms.folder(tmp_path / "toloka", "toloka", PROMPTS, GOLDEN)
+    lrl("simulate", "--campaign", folder, "--rounds", "1")
+    (folder / "votes-simulated-1.tsv").unlink()
+    lrl("tasks", "helpful", "--campaign", folder)
+    outbox = folder / "outbox" / "2-helpful"
+    suites = json.loads((outbox / "task_suites.json").read_text(encoding="utf-8"))
+    assert all(suite["unavailable_for"] for suite in suites)
+    assert "Je" not in (outbox / "pool.tsv").read_text(encoding="utf-8").splitlines()[0]
+    assert "Soma swali pamoja na jibu lake." in (outbox / "instructions.html").read_text(encoding="utf-8")
+    assert "Read the question" in (outbox / "instructions.html").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
+    folder = platforms.folder(tmp_path / "real", "toloka", PROMPTS, GOLDEN)
+    toml = folder / "campaign.toml"
+    with pytest.raises(LrlError, match=r"no stage 'x'; there are: 1 \(answer\), 2 \(helpful\)"):
+        lrl("tasks", "x", "--campaign", folder)
+    toml.write_text(toml.read_text().replace("sample = true\n", ""))
+    with pytest.raises(LrlError, match="only a campaign with `sample = true` is simulated"):
+        lrl("simulate", "--campaign", folder)
+    toml.write_text(toml.read_text().replace("minimum_hourly_pay = 3.0\n", ""))
+    with pytest.raises(LrlError, match=r"money\.minimum_hourly_pay"):
+        lrl("plan", "--campaign", folder)
+    toml.write_text(
+        toml.read_text().split("[money]")[0] + "[[stage]]" + toml.read_text().split("[[stage]]", 1)[1]
+    )
+    with pytest.raises(LrlError, match="neither has a default"):
+        lrl("plan", "--campaign", folder)
+    (folder / "golden.jsonl").write_text('{"prompt": "a", "answer": "b", "helpful": "maybe"}\n')
+    with pytest.raises(LrlError, match=r"golden\.jsonl: control task 1: column 'helpful' is none of yes, no"):
+        lrl("tasks", "helpful", "--campaign", folder)
+
+
+def test_a_page_for_mturk_shows_no_markup_of_an_answer(tmp_path: Path) -> None:
+    evil = [{"prompt": "<script>alert(1)</script> & ${answer} 😀"}]
+    folder = platforms.folder(tmp_path / "mturk", "mturk", evil, GOLDEN)
+    said = lrl("tasks", "answer", "--campaign", folder)
+    assert "emoji" in said
+    batch = (folder / "outbox" / "1-answer" / "batch.csv").read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#36;{answer} &#128512;" in batch
+    page = (folder / "outbox" / "1-answer" / "template.html").read_text(encoding="utf-8")
+    assert "${prompt_html}" in page and "${prompt}" not in page and "${golden}" not in page
