@@ -192,6 +192,7 @@ def build(
         "counts": counts.of_records(rows, left.records),
         "judgements": counts.of_judgements(judged, left.judgements),
         "agreement": aggregation.agreement(judged),
+        **_combined(judged, read),
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
     place = folder.write(
@@ -296,6 +297,11 @@ def _inputs(tables: SourceTables) -> dict[str, Any]:
         ],
         "left_out": dict(sorted(tables.left_out.items())),
     }
+
+
+def _combined(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, Any]:
+    told = join.reports(judged, read)
+    return {"aggregation": told} if told else {}
 
 
 def _suite(index: SuiteIndex | None, path: Path | None) -> dict[str, Any] | None:

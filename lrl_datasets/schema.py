@@ -191,6 +191,7 @@ ANNOTATIONS = pa.schema(
         ("reason", pa.string()),
         ("duration_s", pa.float64()),
         ("batch", pa.string()),
+        ("golden_item", pa.string()),  # which control task it is (keyed), null on ordinary tasks
     ]
 )
 """Config `annotations`: one judgement a row."""

@@ -1,4 +1,4 @@
-"""From counted votes to one posterior an answer, by crowd-kit's aggregation methods.
+"""From counted votes to one posterior an answer: by one named method, or by `auto`, which combines them.
 
 The votes are put in a fixed order first and the posteriors rounded afterwards: EM sums floats in the order it
 meets them, and a release must not depend on the order of an export's lines.
@@ -6,27 +6,23 @@ meets them, and a release must not depend on the order of an export's lines.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lrl_datasets import schema
+from lrl_datasets.crowd import combine
+from lrl_datasets.crowd.bayesian import Coded, Codes, Floats
+from lrl_datasets.crowd.methods import METHODS, posterior
 from lrl_datasets.errors import LrlError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-METHODS = {
-    "majority": "MajorityVote",
-    "wawa": "Wawa",
-    "zero-based-skill": "ZeroBasedSkill",
-    "dawid-skene": "DawidSkene",
-    "one-coin-dawid-skene": "OneCoinDawidSkene",
-    "glad": "GLAD",
-}
-"""Name in `campaign.toml` → crowd-kit class. Its MACE is left out: 1.4.2 misaligns workers and labels."""
+AUTO = "auto"
+NAMES = (*METHODS, AUTO)
+"""What `aggregation` in `campaign.toml` may be."""
 
 DECIMALS = 4
 POSTERIOR = pa.schema(
@@ -37,55 +33,127 @@ POSTERIOR = pa.schema(
         ("agreement", pa.float64()),
     ]
 )
+GOLDEN = pa.schema([(name, pa.string()) for name in ("golden_item", "worker", "label", "golden")])
+"""Judgements of golden tasks: which task, who, what they said, what is true."""
 
 
-def aggregate(votes: pa.Table, method: str, positive: Collection[str]) -> pa.Table:
-    """Aggregate the votes on one question.
+@dataclass(frozen=True)
+class Aggregated:
+    """The posteriors on one question, and what they are."""
+
+    table: pa.Table
+    """`POSTERIOR`, sorted by `answer_id`."""
+    kind: str
+    """`votes`, or `calibrated` where golden tasks made the posterior mean what it says."""
+    combined: combine.Combined | None
+    """Of `auto`: what the posterior is made of."""
+
+
+def aggregate(
+    votes: pa.Table, method: str, positive: Collection[str], golden: pa.Table | None = None
+) -> pa.Table:
+    """Aggregate the votes on one question: the table of `weigh`."""
+    return weigh(votes, method, positive, golden).table
+
+
+def weigh(
+    votes: pa.Table, method: str, positive: Collection[str], golden: pa.Table | None = None
+) -> Aggregated:
+    """Aggregate the votes on one question, and say what the posteriors are made of.
 
     Parameters
     ----------
     votes
         `answer_id`, `worker`, `label` (strings), one row a counted vote.
     method
-        A name of `METHODS`; "dawid-skene" is Dawid & Skene, JRSS C 28(1), 1979, by EM.
+        A name of `NAMES`; "dawid-skene" is Dawid & Skene, JRSS C 28(1), 1979, by EM; "auto" is `combine`.
     positive
         The labels that mean yes.
+    golden
+        `GOLDEN`: what the same workers said of golden tasks. Only `auto` looks at them.
 
     Returns
     -------
-    pa.Table
-        `POSTERIOR`, sorted by `answer_id`: `helpfulness` is the posterior probability of a positive label,
-        `agreement` the share of votes for the label that the posterior names, both rounded to 4 decimals.
+    Aggregated
+        `helpfulness` is the posterior probability of a positive label, `agreement` the share of votes for the
+        label that the posterior names, both rounded to 4 decimals.
 
     Raises
     ------
     LrlError
         The method is unknown.
     """
-    if method not in METHODS:
-        raise LrlError(f"unknown aggregation {method!r}; known: {', '.join(METHODS)}")
+    if method not in NAMES:
+        raise LrlError(f"unknown aggregation {method!r}; known: {', '.join(NAMES)}")
     if votes.num_rows == 0:
-        return POSTERIOR.empty_table()
-    keys = ["answer_id", "worker", "label"]
-    ordered = votes.select(keys).sort_by([(key, "ascending") for key in keys])
-    frame = ordered.to_pandas().rename(columns={"answer_id": "task"})
-    probabilities = _fit(frame, method)
-    columns = [label for label in probabilities.columns if label in positive]
-    helpful = probabilities[columns].sum(axis=1).clip(0.0, 1.0)
-    counts = frame.groupby(["task", "label"]).size()
-    n_votes = counts.groupby("task").sum()
-    winning = probabilities.sort_index(axis=1).idxmax(axis=1)
-    agreement = {task: counts.get((task, winning[task]), 0) / n_votes[task] for task in n_votes.index}
-    tasks = sorted(n_votes.index)
-    return pa.table(
+        return Aggregated(POSTERIOR.empty_table(), "votes", None)
+    own = votes.select(["answer_id", "worker", "label"])
+    parts = None
+    if method == AUTO and golden is not None and golden.num_rows:
+        parts = _parts(golden, own)
+        own = pa.concat_tables([own, parts.select(own.column_names)])
+    own = own.sort_by([(key, "ascending") for key in own.column_names])
+    coded, items, labels = _coded(own, parts["golden"].to_pylist() if parts else ())
+    combined = None
+    if method == AUTO:
+        truth, share, tasks = _truth(parts, items, labels)
+        combined = combine.combine(combine.members(coded), truth, share, tasks)
+        probabilities = combined.posterior
+    else:
+        probabilities = posterior(coded, method)
+    answers = np.flatnonzero(np.array([not item.startswith(_GOLDEN) for item in items]))
+    counts = np.bincount(coded.items * len(labels) + coded.labels, minlength=len(items) * len(labels))
+    counts = counts.reshape(len(items), len(labels))[answers]
+    of_answers = probabilities[answers]
+    helpful = of_answers[:, [label in positive for label in labels]].sum(axis=1).clip(0.0, 1.0)
+    # Rounded first: a tie is one by what is stored, not by the sixteenth digit.
+    winning = np.round(of_answers, DECIMALS + 4).argmax(axis=1)
+    total = counts.sum(axis=1)
+    table = pa.table(
         {
-            "answer_id": tasks,
-            "helpfulness": [round(float(helpful[task]), DECIMALS) for task in tasks],
-            "n_votes": [int(n_votes[task]) for task in tasks],
-            "agreement": [round(float(agreement[task]), DECIMALS) for task in tasks],
+            "answer_id": [items[position] for position in answers],
+            "helpfulness": np.array([round(value, DECIMALS) for value in helpful.tolist()]),
+            "n_votes": total.astype(np.int32),
+            "agreement": np.array(
+                [round(v, DECIMALS) for v in (counts[np.arange(len(answers)), winning] / total).tolist()]
+            ),
         },
         schema=POSTERIOR,
     )
+    return Aggregated(table, "calibrated" if combined and combined.golden else "votes", combined)
+
+
+def report(found: Aggregated) -> dict[str, Any]:
+    """Return what a manifest says of an aggregation by `auto`: who weighed how much, and why."""
+    combined = found.combined
+    if combined is None:
+        return {"kind": found.kind}
+    told: dict[str, Any] = {
+        "kind": found.kind,
+        "weights": _rounded(dict(combined.weights)),
+        "left_out": dict(combined.left_out),
+    }
+    if combined.golden is None:
+        return told | {"note": "no golden tasks: the posterior is not calibrated"}
+    golden = combined.golden
+    of_golden: dict[str, Any] = _rounded(
+        {
+            "golden_tasks": golden.tasks,
+            "right_of_golden": dict(combined.right),
+            "right_combined": golden.right,
+            "right_without_golden": golden.right_without,
+            "calibration_error": {
+                "before": golden.error_before,
+                "after": golden.error_after,
+                "perfect": golden.error_perfect,
+            },
+            "reliability": [asdict(found) for found in golden.reliability],
+            "slope": golden.calibration.slope,
+            "more_golden_tasks": golden.more,
+            "why_more": golden.why_more,
+        }
+    )
+    return told | of_golden
 
 
 def agreement(judged: pa.Table) -> dict[str, float | None]:
@@ -114,14 +182,72 @@ def krippendorff_alpha(votes: pa.Table) -> float | None:
     return round(float(alpha_krippendorff(answers)), DECIMALS)
 
 
-def _fit(frame: pd.DataFrame, method: str) -> pd.DataFrame:
-    import crowdkit.aggregation
-    from pandas.errors import PandasChangeWarning
+# ---- golden tasks ---------------------------------------------------------------------------------------
 
-    options: dict[str, Any] = {"n_iter": 100} if "dawid-skene" in method else {}
-    aggregator = getattr(crowdkit.aggregation, METHODS[method])(**options)
-    with warnings.catch_warnings():
-        # crowd-kit uses what pandas will take away one day: its concern, not the user's.
-        warnings.simplefilter("ignore", PandasChangeWarning)
-        probabilities: pd.DataFrame = aggregator.fit_predict_proba(frame)
-    return probabilities.fillna(0.0)  # some methods leave out a label that nobody gave an answer
+_GOLDEN = "\x00"
+"""Before the name of a golden item: no answer's id begins so."""
+
+
+def _parts(golden: pa.Table, votes: pa.Table) -> pa.Table:
+    """Cut every golden task into items of the usual overlap, as `answer_id`.
+
+    A golden task is shown to nearly everybody. With thirty votes every method has it right, which says nothing
+    of an answer with three: so its votes are dealt out, by a hash of task and worker, into items as large as
+    the median answer's. Only workers who also have a counted vote are looked at.
+    """
+    overlap = int(np.median(pc.value_counts(votes["answer_id"]).field("counts").to_numpy()))
+    here = golden.filter(pc.is_in(golden["worker"], votes["worker"].combine_chunks()))
+    usable = pc.and_(pc.is_valid(here["golden_item"]), pc.is_valid(here["golden"]))
+    rows = here.filter(pc.and_(usable, pc.is_valid(here["label"]))).select(GOLDEN.names)
+    dealt: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    first: set[tuple[str, str]] = set()
+    for row in rows.sort_by([(name, "ascending") for name in GOLDEN.names]).to_pylist():
+        name, worker = row["golden_item"], row["worker"]
+        if (name, worker) not in first:
+            first.add((name, worker))
+            dealt.setdefault(name, []).append((schema.digest(name, worker), row))
+    listed = []
+    for name, given in sorted(dealt.items()):
+        given.sort(key=lambda pair: pair[0])
+        n = max(1, len(given) // max(1, overlap))
+        for place, (_, row) in enumerate(given):
+            listed.append({**row, "answer_id": f"{_GOLDEN}{name}/{place % n}", "share": 1 / n})
+    fields = [*GOLDEN, pa.field("answer_id", pa.string()), pa.field("share", pa.float64())]
+    return pa.Table.from_pylist(listed, schema=pa.schema(fields))
+
+
+def _truth(
+    parts: pa.Table | None, items: list[str], labels: list[str]
+) -> tuple[Codes, Floats, Codes] | tuple[None, None, None]:
+    """True label, weight and golden task of every item."""
+    if parts is None:
+        return None, None, None
+    truth, share = np.full(len(items), -1, np.int64), np.ones(len(items))
+    tasks = np.arange(len(items))
+    place, code = ({name: n for n, name in enumerate(names)} for names in (items, labels))
+    first: dict[str, int] = {}
+    for row in parts.to_pylist():
+        here = place[row["answer_id"]]
+        truth[here], share[here] = code[row["golden"]], row["share"]
+        tasks[here] = first.setdefault(row["golden_item"], here)
+    return truth, share, tasks
+
+
+def _coded(votes: pa.Table, more_labels: Collection[str]) -> tuple[Coded, list[str], list[str]]:
+    """Code the ordered votes; items, workers and labels each in the order of their names."""
+    columns, names = [], []
+    for name in votes.column_names:
+        distinct = set(pc.unique(votes[name]).to_pylist()) | (set(more_labels) if name == "label" else set())
+        names.append(sorted(distinct))
+        places = pc.index_in(votes[name], pa.array(names[-1], pa.string()))
+        columns.append(places.to_numpy().astype(np.int64))
+    items, workers, labels = columns
+    return Coded(items, workers, labels, *(len(listed) for listed in names)), names[0], names[2]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list) else value

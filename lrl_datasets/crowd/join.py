@@ -43,6 +43,7 @@ def judge(
         )
         rules = {stage["question"]: _rules(stage) for stage in _judgement_stages(tables)}
         judged = quality.decide(judgements, answers, rules)
+        judged = add_column(judged, "golden_item", _golden_items(judged, key), pa.string())
         workers = judged["worker"].to_pylist()
         named = [pseudonym(name, worker, key) if key and worker else None for worker in workers]
         decided.append(add_column(judged, "worker", named, pa.string()))
@@ -51,26 +52,50 @@ def judge(
 
 def with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, SourceTables]) -> pa.Table:
     """Join posterior, votes and agreement onto the candidates."""
-    judged = rubric.effective(judged)
     posteriors: dict[str, dict[str, Any]] = {}
     for name, tables in read.items():
         stage = helpfulness_stage(name, _judgement_stages(tables))
         if stage is None:
             continue
-        counted = judged.filter(
-            pc.and_(
-                judged["counted"],
-                pc.and_(pc.equal(judged["source"], name), pc.equal(judged["question"], stage["question"])),
-            )
+        weighed = weigh(judged.filter(pc.equal(judged["source"], name)), stage)
+        posteriors.update(
+            {row["answer_id"]: row | {"kind": weighed.kind} for row in weighed.table.to_pylist()}
         )
-        votes = counted.select(["answer_id", "worker", "label"])
-        posterior = aggregation.aggregate(votes, stage["rules"]["aggregation"], stage["labels"]["positive"])
-        posteriors.update({row["answer_id"]: row for row in posterior.to_pylist()})
     found = [posteriors.get(identity, {}) for identity in rows["id"].to_pylist()]
     rows = add_column(rows, "helpfulness", [row.get("helpfulness") for row in found], pa.float64())
-    rows = add_column(rows, "helpfulness_kind", ["votes" if row else None for row in found], pa.string())
+    rows = add_column(rows, "helpfulness_kind", [row.get("kind") for row in found], pa.string())
     rows = add_column(rows, "n_votes", [row.get("n_votes") for row in found], pa.int32())
     return add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
+
+
+def weigh(judged: pa.Table, stage: Mapping[str, Any]) -> aggregation.Aggregated:
+    """Aggregate the votes on a stage's question, with what its golden tasks say.
+
+    Parameters
+    ----------
+    judged
+        Judgements of one source, on any questions, as they are shipped: `schema.ANNOTATIONS` or more.
+    stage
+        The stage as the source's facts and the manifest have it.
+    """
+    judged = rubric.effective(judged)
+    about = judged.filter(pc.equal(judged["question"], stage["question"]))
+    golden = None
+    if "golden_item" in about.column_names:  # releases of earlier versions are without
+        golden = about.filter(pc.equal(about["reason"], "golden")).select(aggregation.GOLDEN.names)
+    votes = about.filter(about["counted"]).select(["answer_id", "worker", "label"])
+    return aggregation.weigh(votes, stage["rules"]["aggregation"], stage["labels"]["positive"], golden)
+
+
+def reports(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, dict[str, Any]]:
+    """Return, for the manifest, what each source's `auto` is made of and what its golden tasks say of it."""
+    told = {}
+    for name, tables in read.items():
+        stage = helpfulness_stage(name, _judgement_stages(tables))
+        if stage is not None and stage["rules"]["aggregation"] == aggregation.AUTO:
+            weighed = weigh(judged.filter(pc.equal(judged["source"], name)), stage)
+            told[name] = aggregation.report(weighed)
+    return told
 
 
 def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -88,6 +113,18 @@ def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, An
             f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?"
         )
     return named[0] if named else None
+
+
+def _golden_items(judged: pa.Table, key: bytes | None) -> list[str | None]:
+    """Name the control task of each judgement of one: by the judged record, else by the text that was shown."""
+    names = []
+    for row in judged.select(["source", "question", "record", "text", "golden", "reason"]).to_pylist():
+        shown = ("record", row["record"]) if row["record"] is not None else ("text", row["text"])
+        named = row["reason"] == "golden" and key is not None and shown[1] is not None
+        names.append(
+            schema.digest("golden", row["source"], row["question"], *shown, key=key) if named else None
+        )
+    return names
 
 
 def _as_published(judgements: pa.Table, text_steps: Sequence[Filter]) -> pa.Table:

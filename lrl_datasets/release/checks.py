@@ -96,29 +96,36 @@ def content_hashes(release: Release) -> Found:
 
 
 def helpfulness(release: Release) -> Found:
-    """`helpfulness`, `n_votes` and `agreement` follow from the votes that are published as counted."""
+    """`helpfulness`, `n_votes` and `agreement` follow from the published votes and golden tasks."""
     names = ("id", "source", "helpfulness", "n_votes", "agreement", "helpfulness_kind")
     rows = _records(release, *names)
     votes = release.rows("annotations")
     expected: dict[str, dict[str, Any]] = {}
+    kinds: dict[str, str] = {}
     for name, source in release.manifest["sources"].items():
         stages = [stage for stage in source.get("stages", []) if stage["kind"] == "judgement"]
         stage = join.helpfulness_stage(name, stages)
         if stage is None or votes is None:
             continue
+        # A control task that is no candidate names no row, so no source; its worker's pseudonym is the source's.
         of_source = pa.array([row["id"] for row in rows if row["source"] == name], pa.string())
-        about = pc.and_(
-            pc.is_in(votes["answer_id"], of_source), pc.equal(votes["question"], stage["question"])
-        )
-        counted = votes.filter(pc.and_(votes["counted"], about))
-        posterior = aggregation.aggregate(counted, stage["rules"]["aggregation"], stage["labels"]["positive"])
+        about = pc.is_in(votes["answer_id"], of_source)
+        theirs = pc.is_in(votes["worker"], votes.filter(about)["worker"].combine_chunks())
+        golden = pc.fill_null(pc.equal(votes["reason"], "golden"), False)
+        about = pc.or_(about, pc.and_(golden, theirs))
+        weighed = join.weigh(votes.filter(about), stage)
+        kinds[name] = weighed.kind
+        posterior = weighed.table
         expected |= {row["answer_id"]: row for row in posterior.to_pylist()}
     for row in rows:
         judged = expected.get(row["id"], {})
-        # A calibrated or predicted helpfulness is no function of the row's votes alone; their number still is.
+        # A predicted helpfulness is no function of the shipped votes; their number still is.
         compared = ["n_votes", "agreement"]
-        if row["helpfulness_kind"] in (None, "votes"):
+        if row["helpfulness_kind"] != "predicted":
             compared.append("helpfulness")
+            kind = kinds.get(row["source"]) if judged else None
+            if row["helpfulness_kind"] != kind and row["helpfulness_kind"] in _KINDS:
+                yield f"row {row['id']}: helpfulness_kind is {row['helpfulness_kind']}, its votes give {kind}"
         for name in compared:
             if _rounded(row[name]) != _rounded(judged.get(name)):
                 yield f"row {row['id']}: {name} is {row[name]}, its votes give {judged.get(name)}"

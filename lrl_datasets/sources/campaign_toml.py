@@ -92,7 +92,10 @@ class Labels(_Strict):
         return self
 
 
-Aggregation = Literal["majority", "wawa", "zero-based-skill", "dawid-skene", "one-coin-dawid-skene", "glad"]
+Aggregation = Literal[
+    "auto", "majority", "wawa", "zero-based-skill", "dawid-skene", "one-coin-dawid-skene", "glad", "mace",
+    "hierarchical-dawid-skene", "ebcc",
+]  # fmt: skip
 """What `crowd.aggregation` knows by these names."""
 
 

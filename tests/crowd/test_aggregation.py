@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lrl_datasets.crowd.aggregation import METHODS, POSTERIOR, aggregate, krippendorff_alpha
+from lrl_datasets.crowd import aggregation
+from lrl_datasets.crowd.aggregation import NAMES, POSTERIOR, aggregate, krippendorff_alpha, weigh
 from lrl_datasets.errors import LrlError
 
 VOTES = pa.schema([("answer_id", pa.string()), ("worker", pa.string()), ("label", pa.string())])
@@ -55,7 +56,7 @@ def test_dawid_skene_hears_the_reliable_workers() -> None:
     assert posterior["tie"]["agreement"] == 0.5
 
 
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", sorted(NAMES))
 def test_every_method_gives_a_probability_for_every_answer(method: str) -> None:
     table = votes(("a", "1", "yes"), ("a", "2", "no"), ("b", "1", "no"), ("b", "2", "no"), ("c", "3", "yes"))
     rows = aggregate(table, method, {"yes"}).to_pylist()
@@ -72,6 +73,83 @@ def test_the_order_of_the_votes_decides_nothing(rows: list[tuple[str, str, str]]
     assert aggregate(votes(*rows), "dawid-skene", {"yes"}) == aggregate(
         votes(*shuffled), "dawid-skene", {"yes"}
     )
+
+
+@pytest.mark.parametrize("method", sorted(NAMES))
+def test_the_order_of_the_votes_decides_nothing_for_any_method(method: str) -> None:
+    rng = random.Random(5)
+    rows = [(f"a{n}", w, rng.choice(["yes", "yes", "no"])) for n in range(12) for w in rng.sample("12345", 3)]
+    shuffled = rng.sample(rows, len(rows))
+    assert aggregate(votes(*rows), method, {"yes"}) == aggregate(votes(*shuffled), method, {"yes"})
+
+
+@pytest.mark.parametrize("method", sorted(NAMES))
+def test_one_label_alone_is_certain(method: str) -> None:
+    table = votes(("a", "1", "yes"), ("a", "2", "yes"), ("b", "1", "yes"))
+    assert aggregate(table, method, {"yes"})["helpfulness"].to_pylist() == [1.0, 1.0]
+
+
+def test_mace_tells_a_spammer_whatever_the_workers_names_are() -> None:
+    # crowd-kit 1.4.2 alone takes the workers in two orders: by name and by appearance.
+    rows = []
+    for task in range(20):
+        truth = "yes" if task % 2 else "no"
+        rows += [(f"t{task:02}", worker, truth) for worker in ("z", "m")] + [(f"t{task:02}", "a", "yes")]
+    rows += [("tie", "z", "no"), ("tie", "a", "yes")]
+    posterior = {row["answer_id"]: row for row in aggregate(votes(*rows), "mace", {"yes"}).to_pylist()}
+    assert posterior["tie"]["helpfulness"] < 0.1
+
+
+GOLDEN_ROWS = [(f"g{n}", worker, "yes", "yes") for n in range(6) for worker in "abcd"]
+
+
+def golden(*rows: tuple[str, str, str, str]) -> pa.Table:
+    names = aggregation.GOLDEN.names
+    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], aggregation.GOLDEN)
+
+
+def campaign() -> pa.Table:
+    """Twelve answers, two votes each by four workers who agree but on the last."""
+    rows = [
+        (f"a{n:02}", w, "yes" if n % 2 else "no") for n in range(12) for w in ("ab" if n % 4 < 2 else "cd")
+    ]
+    return votes(*rows, ("last", "a", "yes"), ("last", "c", "no"))
+
+
+def test_golden_tasks_make_the_posterior_calibrated_and_are_no_answers() -> None:
+    without, with_golden = (
+        weigh(campaign(), "auto", {"yes"}),
+        weigh(campaign(), "auto", {"yes"}, golden(*GOLDEN_ROWS)),
+    )
+    assert (without.kind, with_golden.kind) == ("votes", "calibrated")
+    assert with_golden.table["answer_id"].to_pylist() == without.table["answer_id"].to_pylist()
+    assert with_golden.table["n_votes"].to_pylist() == [2] * 13
+    told = aggregation.report(with_golden)
+    assert told["golden_tasks"] == 6 and told["right_combined"] == 6.0
+    assert sum(told["weights"].values()) == pytest.approx(1, abs=1e-3)
+    assert aggregation.report(without)["note"].startswith("no golden tasks")
+
+
+def test_a_golden_task_has_as_many_votes_as_an_answer() -> None:
+    # Four votes on each and two on an answer: two items a task, half a task each.
+    parts = aggregation._parts(golden(*GOLDEN_ROWS, ("g0", "stranger", "no", "yes")), campaign())
+    assert set(parts["share"].to_pylist()) == {0.5}
+    assert "stranger" not in parts["worker"].to_pylist()  # none of his votes counts
+    counts = parts.group_by("answer_id").aggregate([("worker", "count")])["worker_count"].to_pylist()
+    assert counts == [2] * 12
+
+
+def test_golden_judgements_in_any_order_and_twice() -> None:
+    wrong = ("g0", "a", "no", "yes")
+    rows = [*GOLDEN_ROWS, wrong]
+    one = weigh(campaign(), "auto", {"yes"}, golden(*rows)).table
+    assert one == weigh(campaign(), "auto", {"yes"}, golden(*reversed(rows))).table
+
+
+def test_a_true_label_that_nobody_gave() -> None:
+    rows = [(f"g{n}", worker, "yes", "unclear") for n in range(4) for worker in "abcd"]
+    told = aggregation.report(weigh(campaign(), "auto", {"yes"}, golden(*rows)))
+    assert set(told["right_of_golden"].values()) == {0.0}
 
 
 def test_alpha_by_hand() -> None:
