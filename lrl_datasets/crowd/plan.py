@@ -355,19 +355,19 @@ def _again(
     most = int(missing.max(initial=0))
     if most <= 0:
         return np.empty((len(missing), 0), dtype=np.int64)
+    drawn: Ints = np.full((len(missing), most), -1)
+    rows = np.flatnonzero(missing > 0)
     # Gumbel's trick: the largest of log speed plus Gumbel noise are a draw without replacement.
-    keys = np.log(speed) + random.gumbel(size=(len(missing), len(speed)))
+    keys = np.log(speed) + random.gumbel(size=(len(rows), len(speed)))
     keys[:, ~active] = -math.inf
-    rows = np.arange(len(missing))
-    keys[rows, authors] = -math.inf
+    keys[np.arange(len(rows)), authors[rows]] = -math.inf
     for turn in range(chosen.shape[1]):
-        has = chosen[:, turn] >= 0
-        keys[rows[has], chosen[has, turn]] = -math.inf
+        has = np.flatnonzero(chosen[rows, turn] >= 0)
+        keys[has, chosen[rows[has], turn]] = -math.inf
     best = np.argsort(-keys, axis=1)[:, :most]
-    usable = (np.arange(best.shape[1]) < missing[:, None]) & np.isfinite(
-        np.take_along_axis(keys, best, axis=1)
-    )
-    drawn: Ints = np.where(usable, best, -1)
+    usable = np.arange(best.shape[1]) < missing[rows, None]
+    usable &= np.isfinite(np.take_along_axis(keys, best, axis=1))
+    drawn[rows, : best.shape[1]] = np.where(usable, best, -1)
     return drawn
 
 
@@ -390,11 +390,11 @@ def _judges(
         turns, needed = _turns(
             np.where(may > 0, speed, 0.0), may, (suites - at) * overlap, late if at == 0 else 0.0
         )
-        chance = _chances(open_to * np.divide(turns, may, out=np.zeros(workers), where=may > 0), overlap)
-        rate = np.maximum(chance.mean(axis=0), 1e-9)
+        rate = np.maximum(turns / (suites - at), 1e-9)
         soonest = float(np.min(np.where(active, (last - done) / rate, math.inf)))
         until = int(min(max(math.ceil(min(soonest, suites)), 1), suites - at))
-        who[at : at + until] = _different(chance[:until], overlap, random)
+        each = np.divide(turns, may, out=np.zeros(workers), where=may > 0)
+        who[at : at + until] = _different(_chances(open_to[:until] * each, overlap), overlap, random)
         done += np.bincount(who[at : at + until][who[at : at + until] >= 0], minlength=workers)
         active &= done < last
         time += needed * until / (suites - at)
