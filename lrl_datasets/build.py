@@ -161,7 +161,7 @@ def build(
         rows = steps["duplicates"](rows)
     else:
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
-    rows = with_groups(rows)
+    rows = with_groups(rows, before, steps.get("duplicates"))
     left = withdrawal.leave(rows, judged, asked, before, withdrawn)
     if rekey is not None and left.unknown:
         raise LrlError(

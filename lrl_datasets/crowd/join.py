@@ -45,7 +45,8 @@ def judge(
         judged = quality.decide(judgements, answers, rules)
         workers = judged["worker"].to_pylist()
         named = [pseudonym(name, worker, key) if key and worker else None for worker in workers]
-        decided.append(add_column(judged, "worker", named, pa.string()))
+        judged = add_column(judged, "worker", named, pa.string())
+        decided.append(add_column(judged, "answer_id", _answer_ids(judged, name, key), pa.string()))
     return pa.concat_tables(decided)
 
 
@@ -70,6 +71,17 @@ def with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, Source
     rows = add_column(rows, "helpfulness_kind", ["votes" if row else None for row in found], pa.string())
     rows = add_column(rows, "n_votes", [row.get("n_votes") for row in found], pa.int32())
     return add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
+
+
+def _answer_ids(judged: pa.Table, source: str, key: bytes | None) -> list[str | None]:
+    """Name the answers that are not there too: their votes are recognised when they come back, or are withdrawn."""
+    columns = ["answer_id", "reason", "record"]
+    return [
+        schema.digest(source, row["record"], key=key)
+        if row["answer_id"] is None and row["reason"] == "unknown_answer" and row["record"] is not None
+        else row["answer_id"]
+        for row in judged.select(columns).to_pylist()
+    ]
 
 
 def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:

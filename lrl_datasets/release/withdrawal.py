@@ -121,8 +121,9 @@ def leave(
         kept = add_column(
             kept, column, _by_smallest(kept["id"].to_pylist(), kept[column].to_pylist()), pa.string()
         )
+    # Also where only the answer was deleted from its export, and the votes on it were left.
     leaving = pc.or_(
-        pc.is_in(judged["answer_id"], gone),
+        pc.is_in(judged["answer_id"], pa.array(sorted(why), pa.string())),
         pc.is_in(judged["worker"], pa.array(sorted(asked.annotators), pa.string())),
     )
     people = set(rows["annotator"].to_pylist()) | set(judged["worker"].to_pylist())

@@ -216,6 +216,71 @@ def test_votes_on_an_old_text_do_not_count_where_the_pool_does_not_carry_it(tmp_
     assert published(third)[identity(rows[0])]["n_votes"] == 1
 
 
+TEXTLESS = ANSWER_TOML + JUDGEMENT_TOML.replace('answer = "INPUT:answer"\n', "")
+
+
+def test_nor_where_the_answer_was_away_for_a_version(tmp_path: Path) -> None:
+    rows = answers()
+    votes, changed = all_yes(rows), {**rows[0], "OUTPUT:answer": NEW_TEXT}
+
+    def build_on(previous: Built | None, name: str, *listed: Row) -> Built:
+        before = {"previous": previous.folder} if previous else {}
+        return release(tmp_path / name, [*listed, *rows[1:]], votes, toml=TEXTLESS, **before)
+
+    first = build_on(None, "1", rows[0])
+    away = build_on(first, "2")
+    assert away.manifest["judgements"]["reasons"] == {"unknown_answer": 3}
+    back = build_on(away, "3", changed)
+    assert back.manifest["judgements"]["reasons"] == {"text_changed": 3}
+    assert refused(back) == {identity(rows[0]): "unjudged"}
+    # It is away once more, and comes back as it was last, with nobody's vote; as it was first, votes count again.
+    again = build_on(build_on(back, "4"), "5", changed)
+    assert refused(again) == {identity(rows[0]): "unjudged"}
+    assert published(build_on(away, "6", rows[0]))[identity(rows[0])]["n_votes"] == 3
+
+
+def test_the_same_judges_may_judge_the_new_text(tmp_path: Path) -> None:
+    rows = answers()
+    first = release(tmp_path / "1", rows, toml=TEXTLESS)
+    changed = [{**rows[0], "OUTPUT:answer": NEW_TEXT}, *rows[1:]]
+    anew = [
+        vote | {"ASSIGNMENT:assignment_id": vote["ASSIGNMENT:assignment_id"] + "b"}
+        for vote in judged(rows[0], "yes", "no", "yes")
+    ]
+    for name, order in (("after", all_yes(rows) + anew), ("before", anew + all_yes(rows))):
+        folder = tmp_path / name
+        second = release(folder, changed, order, toml=TEXTLESS, previous=first.folder)
+        assert second.manifest["judgements"]["reasons"] == {"text_changed": 3}
+        row = published(second)[identity(rows[0])]
+        assert (row["n_votes"], round(row["agreement"], 2)) == (3, 0.67)
+        third = release(folder / "next", changed, order, toml=TEXTLESS, previous=second.folder)
+        assert third.manifest["judgements"] == second.manifest["judgements"]
+
+
+def test_a_text_that_comes_back_under_another_id_stays_where_it_was(tmp_path: Path) -> None:
+    rows = answers()
+    first = release(tmp_path / "1", rows)
+    held_out = by_split(first, rows, "test") + by_split(first, rows, "validation")
+    assert held_out
+    # The pool was set up again: other assignment ids, and one prompt with another word.
+    renamed = [{**row, "ASSIGNMENT:assignment_id": f"again {n}"} for n, row in enumerate(rows)]
+    renamed[0]["INPUT:prompt"] += " Tafadhali."
+    near = new("near", rows[0], held_out[0]["OUTPUT:answer"] + " Ndivyo.")
+    second = release(tmp_path / "2", [*renamed, near], previous=first.folder)
+    before = {row["messages"][-1]["content"]: row["split"] for row in published(first).values()}
+    after = {row["messages"][-1]["content"]: row["split"] for row in published(second).values()}
+    assert {text: after[text] for text in before if text in after} == {
+        text: split for text, split in before.items() if text in after
+    }
+    assert len(before.keys() & after.keys()) >= len(before) - 1  # of the near-copy and its model one stays
+    assert set(refused(second).values()) == {"duplicate"}
+    assert second.diff is not None and second.diff.errors == []
+    assert [check.name for check in verify(second.folder) if check.findings] == []
+    # Another crowd's copy of what was in test goes nowhere but there.
+    third = release(tmp_path / "3", [near, *by_split(first, rows, "train")], previous=first.folder)
+    assert published(third)[identity(near)]["split"] == before[held_out[0]["OUTPUT:answer"]]
+
+
 def test_versions_are_at_least_what_the_change_calls_for(tmp_path: Path) -> None:
     rows = answers()
     first = release(tmp_path / "1", rows)
