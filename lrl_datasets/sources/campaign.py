@@ -83,7 +83,11 @@ class Campaign:
             judgements=schema.judgements(judgements),
             inputs=list(inputs.values()),
             quarantine=[(file, row, raw) for (file, row), raw in quarantine.items()],
-            facts=_facts(campaign, pools),
+            facts={
+                **_facts(campaign, pools),
+                "may_hold_out": self.may_hold_out,
+                "may_be_unjudged": self.may_be_unjudged,
+            },
         )
 
     def _candidates(self, campaign: CampaignFile, stage: AnswerStage, export: Export) -> Iterator[Row]:
