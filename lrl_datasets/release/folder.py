@@ -79,6 +79,8 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
         published = sum(split["rows"] for split in described.get("default", {}).values())
         content = {"changelog": changelog(None, None, content["version"], published)} | content
         content |= {
+            "title": facts.title,
+            "renderer": card.renderer(),
             "configs": described,
             "left_out_as_empty": [
                 f"{config}/{split}"
