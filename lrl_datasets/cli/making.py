@@ -95,6 +95,11 @@ def build(
             f"{log['removed']} removed, {log['withdrawn']} withdrawn, {log['changed']} with another text, "
             f"{log['metadata']} with other metadata (lrl diff says which)"
         )
+        for one in built.diff.schema:
+            if one.bump == "major":
+                say(
+                    f"breaks code that loads {built.diff.before['version']}: {one.config} {one.change} {one.name}"
+                )
     if built.unknown_withdrawn:
         say(f"withdrawn, and not read: {', '.join(built.unknown_withdrawn)}")
     if built.renamed:

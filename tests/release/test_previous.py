@@ -159,7 +159,7 @@ def test_the_worked_case(tmp_path: Path) -> None:
     assert second.diff is not None
     changes = second.diff.configs["default"]
     assert (changes.added, changes.withdrawn) == (sorted([identity(link), identity(fresh)]), [identity(gone)])
-    assert (changes.removed, changes.content) == ([identity(tied)], [identity(edited)])
+    assert (changes.removed, list(changes.content)) == ([identity(tied)], [identity(edited)])
     assert second.manifest["previous"] == {
         "version": "1.0.0",
         "manifest_sha256": local_sha(first.folder / "manifest.json"),
