@@ -26,8 +26,8 @@ from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.worker_ids import WorkerIds
 from lrl_datasets.release import card, counts, folder, manifest, versions, withdrawal
 from lrl_datasets.release import previous as earlier
+from lrl_datasets.release.changes import Diff
 from lrl_datasets.release.configs import divide
-from lrl_datasets.release.diff import Diff
 from lrl_datasets.release.renamed import beside as beside_release
 from lrl_datasets.release.splits import assign, first_marks, with_groups
 from lrl_datasets.sources import quarantine

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrl_datasets import schema
-from lrl_datasets.release.diff import Diff
+from lrl_datasets.release.changes import Diff
 from lrl_datasets.release.manifest import leak_checked
 from lrl_datasets.release.plan import Plan
 from lrl_datasets.release.verify import Checked

@@ -9,19 +9,19 @@ row. Rows keep their split for ever, so one that moved is always an error, and w
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
+from lrl_datasets.release.changes import Changes, Crossed, Diff
+from lrl_datasets.release.consequences import consequences, names_of, returned
 from lrl_datasets.release.locations import Release
 from lrl_datasets.release.renamed import keys_differ, rename
-from lrl_datasets.release.schema_changes import SchemaChange, schema_changes
+from lrl_datasets.release.schema_changes import schema_changes
 from lrl_datasets.release.withdrawal import recognised
 
 CONTENT = frozenset({"messages", "content_hash", "chosen", "rejected"})
@@ -30,74 +30,6 @@ _REVISION = frozenset({"source_revision", "batch"})
 """The columns that say from which state of its source a row was read."""
 _NOT_COMPARED = frozenset({"version", "files", "configs", "previous", "changelog", "withdrawn"})
 """Keys of the manifest that differ between any two versions, or are compared as rows."""
-
-
-@dataclass
-class Changes:
-    """What changed in the rows of one config, by id."""
-
-    before: int = 0
-    after: int = 0
-    added: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    """Without the withdrawn ones."""
-    withdrawn: list[str] = field(default_factory=list)
-    """Rows that somebody asked to be removed, and what depends on them (their votes and pairs)."""
-    content: dict[str, list[str]] = field(default_factory=dict)
-    """Id → the columns that changed, of rows whose text did."""
-    metadata: dict[str, list[str]] = field(default_factory=dict)
-    """Id → the columns that changed, of the other rows."""
-    revision_only: int = 0
-
-
-@dataclass(frozen=True)
-class Crossed:
-    """A record that was published and is refused now, or the other way round: `removed` here, `added` there."""
-
-    before: str
-    """Its config in the older release, `default` or `rejected`."""
-    after: str
-    reason: str
-    """Why it is refused now, or was then."""
-    fields: list[str]
-    """The columns that changed; its text did where `content_hash` is among them."""
-
-
-@dataclass
-class Diff:
-    """Everything that changed from one release to the next."""
-
-    before: dict[str, str]
-    """`repository`, `version` and `pseudonym_key` (its fingerprint)."""
-    after: dict[str, str]
-    schema: list[SchemaChange]
-    configs: dict[str, Changes]
-    crossed: dict[str, Crossed]
-    """Id → what became of it."""
-    moved: dict[str, tuple[str, str]]
-    """Id → its split before and after, in whichever config: an error."""
-    counts: dict[str, dict[str, dict[str, int]]]
-    """Source → language → what changed in `default`."""
-    withdrawn: list[str]
-    """Ids and pseudonyms that this version is the first to leave out on request."""
-    returned: list[str]
-    """Ids and pseudonyms that the older release left out on request and this one has again: an error."""
-    consequences: dict[str, str]
-    """Id → what happened to a row or pair because of a withdrawal: a relative or a vote of it went. Where nothing but
-    the withdrawal changed any input, that is everything: the posteriors are computed anew."""
-    facts: list[str]
-    """What differs in the manifest besides: tools and settings with their values, inputs and counts by name."""
-    untranslated: bool = False
-    """The pseudonym key is another and nobody gave the translation: the same record has two names."""
-
-    @property
-    def errors(self) -> list[str]:
-        """What may never happen between two releases, a sentence each."""
-        found = [f"row {name} moved from {old} to {new}" for name, (old, new) in sorted(self.moved.items())]
-        found += [f"{_kind(name)} {name} was withdrawn and is back" for name in self.returned]
-        if self.before["repository"] != self.after["repository"]:
-            found.insert(0, f"two datasets: {self.before['repository']} and {self.after['repository']}")
-        return found
 
 
 def compare(before: Release, after: Release, renamed: Mapping[str, str] | None = None) -> Diff:
@@ -114,7 +46,7 @@ def compare(before: Release, after: Release, renamed: Mapping[str, str] | None =
     untranslated = not renamed and keys_differ(before, after)
     if renamed:
         before = rename(before, renamed)
-    withdrawn = recognised(after.manifest, _names(before))
+    withdrawn = recognised(after.manifest, names_of(before))
     configs, moved, counts = {}, _moved(before, after), {}
     for config in schema.CONFIGS:
         old, new = _keyed(before, config), _keyed(after, config)
@@ -135,8 +67,8 @@ def compare(before: Release, after: Release, renamed: Mapping[str, str] | None =
         moved=moved,
         counts=counts,
         withdrawn=sorted(withdrawn),
-        returned=sorted(_returned(before, after, renamed or {})),
-        consequences=_consequences(before, configs, crossed, withdrawn, facts),
+        returned=sorted(returned(before, after, renamed or {})),
+        consequences=consequences(before, configs, crossed, withdrawn, facts),
         facts=facts,
         untranslated=untranslated,
     )
@@ -262,98 +194,6 @@ def _counts(old: pa.Table, new: pa.Table, changes: Changes) -> dict[str, dict[st
             if kind is not None and (when == "before") == (kind in ("removed", "withdrawn")):
                 counter[kind] += 1
     return {source: dict(sorted(languages.items())) for source, languages in sorted(counts.items())}
-
-
-# ---- withdrawals ----------------------------------------------------------------------------------------
-
-
-def _names(release: Release) -> set[str]:
-    """Return every id and pseudonym of a release: among them its successor's manifest knows who left, by hash."""
-    tables = [(release.split_map, "id")]
-    columns = (("default", "annotator"), ("rejected", "annotator"), ("annotations", "worker"))
-    tables += [(table, column) for config, column in columns if (table := release.rows(config)) is not None]
-    return {name for table, column in tables for name in table[column].to_pylist() if name is not None}
-
-
-def _returned(before: Release, after: Release, renamed: Mapping[str, str]) -> set[str]:
-    """Return the names in `after` that `before`'s manifest, made with its own key, says were withdrawn."""
-    old = {name: name for name in _names(after)}
-    old |= {new: was for was, new in renamed.items() if new in old}
-    known = recognised(before.manifest, {*old, *old.values()})
-    return {name for name, was in old.items() if not known.isdisjoint((name, was))}
-
-
-def _kind(name: str) -> str:
-    return "row" if len(name) == 24 else "annotator"  # as `withdrawn.txt` has them
-
-
-def _consequences(
-    before: Release,
-    configs: Mapping[str, Changes],
-    crossed: Mapping[str, Crossed],
-    withdrawn: set[str],
-    facts: list[str],
-) -> dict[str, str]:
-    """Say what happened to rows with a withdrawn relative (cluster, group) or a withdrawn person's vote."""
-    if not withdrawn:
-        return {}
-    touched = _touched(before, withdrawn)
-    everything = not _other_inputs(configs, crossed, facts)
-    pairs = {
-        pair["id"]
-        for pair in _keyed(before, "preference").select(_there(before, "preference")).to_pylist()
-        if not touched.isdisjoint(pair.values())
-    }
-    found: dict[str, str] = {}
-    for config in ("default", "rejected", "preference"):
-        changes, near = configs.get(config, Changes()), pairs if config == "preference" else touched
-        for name in (*changes.removed, *changes.added, *changes.metadata):
-            if not (everything or name in near):
-                continue
-            if name in crossed:
-                one = crossed[name]
-                found[name] = f"left {one.before}, now in {one.after} ({one.reason})"
-            elif name in changes.metadata:
-                found[name] = f"{config}: {', '.join(changes.metadata[name])}"
-            else:
-                found[name] = f"left {config}" if name in changes.removed else f"now in {config}"
-    # What came or went stands before what is only weighed anew.
-    return dict(sorted(found.items(), key=lambda item: (":" in item[1], item[0])))
-
-
-def _touched(before: Release, withdrawn: set[str]) -> set[str]:
-    """Return the ids with a withdrawn relative, or a counted vote of a withdrawn person."""
-    sets: set[str] = set()
-    names = ["id", "annotator", "cluster", "group"]
-    records = [table.select(names) for c in ("default", "rejected") if (table := before.rows(c)) is not None]
-    rows = pa.concat_tables(records).to_pylist() if records else []
-    for row in rows:
-        if row["id"] in withdrawn or row["annotator"] in withdrawn:
-            sets |= {row["cluster"], row["group"]}
-    touched = {row["id"] for row in rows if row["cluster"] in sets or row["group"] in sets}
-    if (votes := before.rows("annotations")) is not None:
-        asked = pc.is_in(votes["worker"], pa.array(sorted(withdrawn), pa.string()))
-        touched |= set(votes.filter(pc.and_(asked, votes["counted"]))["answer_id"].to_pylist())
-    return touched
-
-
-def _other_inputs(configs: Mapping[str, Changes], crossed: Mapping[str, Crossed], facts: list[str]) -> bool:
-    """Say whether anything but a withdrawal changed what the release is made from."""
-    votes = configs.get("annotations", Changes())
-    if votes.added or votes.removed or any("content_hash" in one.fields for one in crossed.values()):
-        return True
-    if any(re.match(r"builder|language|tools|suite_index|pseudonym_key", fact) for fact in facts):
-        return True
-    return any(
-        configs[config].content or {*configs[config].added, *configs[config].removed} - crossed.keys()
-        for config in ("default", "rejected")
-        if config in configs
-    )
-
-
-def _there(release: Release, config: str) -> list[str]:
-    table = _keyed(release, config)
-    return [name for name in ("id", "chosen_id", "rejected_id") if name in table.column_names]
 
 
 # ---- manifest -------------------------------------------------------------------------------------------
