@@ -233,6 +233,23 @@ def add(file: Path, lines: Iterable[str]) -> list[str]:
     return [line for line, _ in new]
 
 
+def check_writable(to_record: Mapping[Path, list[str]]) -> None:
+    """Refuse to go on where lines could not be added: the release would be there, and the next one lack them.
+
+    Raises
+    ------
+    LrlError
+        A file, or the folder that it is replaced in, cannot be written.
+    """
+    for file, lines in to_record.items():
+        missing = [
+            line for line in lines if not file.exists() or _parsed(line, line) not in dict(_lines(file))
+        ]
+        if missing and file.parent.exists() and not os.access(file.parent, os.W_OK):
+            shown = "\n  ".join(missing)
+            raise LrlError(f"{file}: cannot be written, and lacks\n  {shown}")
+
+
 def _lines(file: Path) -> list[tuple[tuple[str, str] | None, str]]:
     """Return each line that is not empty with its entry; None for a comment."""
     try:

@@ -197,7 +197,8 @@ def test_a_row_that_comes_back_finds_its_split(tmp_path: Path) -> None:
     assert second.manifest["previous"]["carried"] == 1
     third = release(tmp_path / "3", rows, previous=second.folder)
     assert published(third)[identity(test)]["split"] == "test"
-    assert third.manifest["version"] == "1.2.0"
+    # It was alone in test: without it there was no such split, which is a break, and its return is none.
+    assert (second.manifest["version"], third.manifest["version"]) == ("2.0.0", "2.1.0")
     assert [check.name for check in verify(second.folder) if check.findings] == []
 
 
@@ -311,6 +312,25 @@ def test_the_key_must_be_the_previous_releases(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(LrlError, match="no pseudonym key"):
         release(tmp_path / "2", rows, previous=first.folder)
     assert not (tmp_path / "config").exists() and not (tmp_path / "2" / "build").exists()
+
+
+def test_a_copy_of_the_sample_goes_on_from_it_under_its_public_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(pseudonyms.VARIABLE)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    rows, sample = answers(), 'sample = true\nname = "mini"'
+    toml = (ANSWER_TOML + JUDGEMENT_TOML).replace('name = "mini"', sample)
+    assert sample in toml
+    builder = replace(BUILDER, sample=campaign(tmp_path / "sample", rows, all_yes(rows), toml))
+    first = build(builder, name="mini", out=tmp_path / "1", sample=True)
+    copy = campaign(tmp_path / "copy", rows[1:], all_yes(rows[1:]), toml)
+    second = build(builder, name="mini", out=tmp_path / "2", given={"campaign": copy}, previous=first.folder)
+    assert splits(second) == splits(first)
+    assert not (tmp_path / "config").exists()
+    real = campaign(tmp_path / "real", rows, all_yes(rows))
+    with pytest.raises(LrlError, match="no pseudonym key"):
+        build(builder, name="mini", out=tmp_path / "3", given={"campaign": real}, previous=first.folder)
 
 
 def test_after_a_rekey_all_is_as_if_the_key_had_stayed(
