@@ -19,15 +19,15 @@ import pyarrow.compute as pc
 from lrl_datasets import languages, lock, private, pseudonyms, schema
 from lrl_datasets.builder import Builder, withdrawn_file
 from lrl_datasets.crowd import aggregation, join
-from lrl_datasets.errors import LrlError
+from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.worker_ids import WorkerIds
 from lrl_datasets.release import card, counts, folder, manifest, versions, withdrawal
 from lrl_datasets.release import previous as earlier
+from lrl_datasets.release.changes import Diff
 from lrl_datasets.release.configs import divide
-from lrl_datasets.release.diff import Diff
 from lrl_datasets.release.renamed import beside as beside_release
 from lrl_datasets.release.splits import assign, first_marks, with_groups
 from lrl_datasets.sources import quarantine
@@ -124,14 +124,19 @@ def build(
     read: dict[str, SourceTables] = {}
     for source, path in chosen:
         progress(f"read {source.name}")
-        read[source.name] = lock.read(source, path, lock_file)
+        try:
+            read[source.name] = lock.read(source, path, lock_file)
+        except NoAnswer as problem:
+            raise LrlError(
+                f"source {source.name}: {problem}; --only NAME reads other sources alone"
+            ) from None
         _check_language(source.name, read[source.name], language)
     if not any(tables.candidates.num_rows for tables in read.values()):
         raise LrlError(f"{', '.join(read)}: no records at all, so there is nothing to build")
     steps = {step.name: step for step in builder.filters}
 
     rows = _located(pa.concat_tables([tables.candidates for tables in read.values()]))
-    key = _key(rows, read, public=sample, first=before is None)
+    key = _key(rows, read, public=sample or _continues_a_sample(read, before), first=before is None)
     texts = (steps["normalise"], steps["personal_data"], WorkerIds(_workers(read)))
     for step in texts:
         progress(step.name)
@@ -161,13 +166,14 @@ def build(
         rows = steps["duplicates"](rows)
     else:
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
-    rows = with_groups(rows)
+    rows = with_groups(rows, before, steps.get("duplicates"))
     left = withdrawal.leave(rows, judged, asked, before, withdrawn)
     if rekey is not None and left.unknown:
         raise LrlError(
             f"--rekey: withdrawn, and not read: {', '.join(left.unknown)}; under the new key nobody could recognise "
             "them. Read their exports in this build, or take the lines out if an earlier key made them"
         )
+    withdrawal.check_writable(left.to_record)
     if left.records or left.judgements:
         progress("withdrawn")
         rows, judged = _weighed(left.rows, left.judged, read, steps), left.judged
@@ -249,6 +255,13 @@ def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool, first: 
     if not private and not any(tables.judgements.num_rows for tables in read.values()):
         return None
     return pseudonyms.SAMPLE_KEY if public else pseudonyms.load_key(may_create=first)
+
+
+def _continues_a_sample(read: Mapping[str, SourceTables], before: earlier.Previous | None) -> bool:
+    """Say whether a sample campaign goes on from a release of `--sample`, so under the key that is public."""
+    if before is None or before.fingerprint != pseudonyms.fingerprint(pseudonyms.SAMPLE_KEY):
+        return False
+    return all(tables.facts.get("sample") for tables in read.values())
 
 
 def _checked_names(

@@ -50,9 +50,18 @@ SIZE_CATEGORIES = (
     "10B<n<100B", "100B<n<1T", "n>1T",
 )  # fmt: skip
 
+MAX_FRONT = 1 << 20
+"""Characters of front matter that are read, aliases counted as what they stand for."""
+MAX_VALUES, MAX_DEPTH = 50_000, 100
+"""Keys and values of front matter, and levels, likewise: the largest cards of the Hub stay well below."""
+
 _SPLIT = re.compile(r"\w+(\.\w+)*")
 _CONFIG = re.compile(r'[^<>:/\\|?*"]+')
 _NO_LANGUAGE = ("code", "multilingual")
+
+
+class UnreadableCard(ValueError):
+    """Front matter that is no YAML, or more than anybody can use; says why in a sentence."""
 
 
 @dataclass
@@ -87,11 +96,9 @@ def check(card_text: str, repo_type: str = "dataset") -> Findings:
         found.warnings.append("empty or missing yaml metadata in repo card")
         return found
     try:
-        data = yaml.load(front, Loader=_UniqueKeys)  # noqa: S506 — a SafeLoader
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = f" in line {mark.line + 2}" if mark is not None else ""
-        found.errors.append(f"YAML{where}: {getattr(problem, 'problem', None) or problem}")
+        data = read(front)
+    except UnreadableCard as problem:
+        found.errors.append(str(problem))
         return found
     if not isinstance(data, dict):
         found.errors.append("the metadata must be a mapping of names to values")
@@ -101,6 +108,29 @@ def check(card_text: str, repo_type: str = "dataset") -> Findings:
         found.errors += _configs(data)
         found.warnings += [*_vocabulary(data), *_dataset_info(data)]
     return found
+
+
+def read(front: str) -> Any:
+    """Return what front matter says; its size, also with every alias written out, is bounded.
+
+    Raises
+    ------
+    UnreadableCard
+        It is no YAML, gives a key twice, or is too large, too deep, or contains itself.
+    """
+    if len(front) > MAX_FRONT:
+        raise UnreadableCard(f"the metadata has more than {MAX_FRONT} characters")
+    try:
+        _measure(front)
+        return yaml.load(front, Loader=_UniqueKeys)  # noqa: S506 — a SafeLoader
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f" in line {mark.line + 2}" if mark is not None else ""
+        raise UnreadableCard(f"YAML{where}: {getattr(problem, 'problem', None) or problem}") from None
+    except UnreadableCard:
+        raise
+    except (ValueError, OverflowError) as problem:  # a date such as 2026-13-40
+        raise UnreadableCard(f"YAML: {problem}") from None
 
 
 def front_matter(card_text: str) -> str | None:
@@ -115,7 +145,7 @@ def _license(data: dict[str, Any]) -> Iterator[str]:
     given = data.get("license")
     if given is None:
         return
-    values = given if isinstance(given, list) else [given]
+    values = _distinct(given)
     for value in values:
         if not isinstance(value, str) or value not in LICENSES:
             yield f'"license" must be an identifier of the Hub\'s list or `other`, not {value!r}'
@@ -129,7 +159,7 @@ def _language(data: dict[str, Any]) -> Iterator[str]:
         return
     import langcodes
 
-    for value in given if isinstance(given, list) else [given]:
+    for value in _distinct(given):
         if value is False:
             yield '"language": `no` is YAML for false; write "no" in quotes'
         elif not isinstance(value, str) or (
@@ -140,6 +170,12 @@ def _language(data: dict[str, Any]) -> Iterator[str]:
                 f'"language" must be ISO 639-1, -2 or -3 codes in lower case, or `code` or `multilingual`, '
                 f"not {value!r} (BCP-47 tags go to `language_bcp47`)"
             )
+
+
+def _distinct(given: object) -> list[object]:
+    """Return the values of a list, or the one that stands alone, each once."""
+    values = given if isinstance(given, list) else [given]
+    return list({(type(value), repr(value)): value for value in values}.values())
 
 
 def _lists_of_strings(data: dict[str, Any]) -> Iterator[str]:
@@ -160,7 +196,7 @@ def _vocabulary(data: dict[str, Any]) -> Iterator[str]:
     known = (("task_categories", TASK_CATEGORIES), ("size_categories", SIZE_CATEGORIES))
     for name, vocabulary in known:
         given = data.get(name) or []
-        for value in given if isinstance(given, list) else [given]:
+        for value in _distinct(given):
             if isinstance(value, str) and value not in vocabulary:
                 yield f'"{name}": {value!r} is not in the official list'
 
@@ -172,7 +208,7 @@ def _configs(data: dict[str, Any]) -> Iterator[str]:
     if not isinstance(configs, list):
         yield '"configs" must be a list'
         return
-    names: list[str] = []
+    names: set[str] = set()
     for position, config in enumerate(configs):
         where = f'"configs[{position}]"'
         if not isinstance(config, dict):
@@ -184,7 +220,7 @@ def _configs(data: dict[str, Any]) -> Iterator[str]:
         elif name in names:
             yield f"{where}: config {name!r} is named twice"
         else:
-            names.append(name)
+            names.add(name)
         if "data_files" not in config and "data_dir" not in config:
             yield f"{where} needs `data_files` or `data_dir`"
         elif "data_files" in config:
@@ -199,7 +235,7 @@ def _data_files(where: str, files: object) -> Iterator[str]:
     if not isinstance(files, list) or not files:
         yield f"{where}: `data_files` must be a path or a list that is not empty"
         return
-    splits: list[str] = []
+    splits: set[str] = set()
     for item in files:
         if isinstance(item, str):
             continue
@@ -212,7 +248,7 @@ def _data_files(where: str, files: object) -> Iterator[str]:
         elif split in splits:
             yield f"{where}: split {split!r} is named twice"
         else:
-            splits.append(split)
+            splits.add(split)
         paths = path if isinstance(path, list) else [path]
         if not paths or not all(isinstance(one, str) and one for one in paths):
             yield f"{where}: `path` of split {split!r} must be a path or a list of paths"
@@ -266,7 +302,7 @@ def _features(where: str, features: object) -> Iterator[str]:
     if not isinstance(features, list):
         yield f"{where}: `features` must be a list"
         return
-    names: list[str] = []
+    names: set[str] = set()
     for feature in features:
         if not isinstance(feature, dict) or not isinstance(feature.get("name"), str):
             yield f"{where}: every feature needs a `name`"
@@ -274,7 +310,7 @@ def _features(where: str, features: object) -> Iterator[str]:
         name = feature["name"]
         if name in names:
             yield f"{where}: feature {name!r} is there twice"
-        names.append(name)
+        names.add(name)
         kinds = [key for key in ("dtype", "list", "sequence", "struct") if key in feature]
         if len(kinds) != 1:
             yield f"{where}: feature {name!r} needs one of `dtype`, `list`, `sequence`, `struct`"
@@ -286,8 +322,50 @@ def _features(where: str, features: object) -> Iterator[str]:
             yield f"{where}: `{kinds[0]}` of feature {name!r} must be a type's name or a mapping"
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """A SafeLoader that refuses a key given twice, as the Hub's parser does."""
+def _measure(front: str) -> None:
+    """Refuse what is too large or too deep once its aliases are written out, before anything is built of it.
+
+    A few lines of aliases of aliases stand for more than any memory holds ("a billion laughs").
+    """
+    known: dict[str, tuple[int, int, int]] = {}
+    open_: list[tuple[str | None, list[int]]] = [(None, [0, 0, 0])]
+    for event in yaml.parse(front, Loader=_Loader):
+        match event:
+            case yaml.AliasEvent():
+                if any(anchor == event.anchor for anchor, _ in open_):
+                    raise UnreadableCard(f"YAML: *{event.anchor} stands within itself")
+                added = known.get(str(event.anchor), (1, 0, 1))
+            case yaml.ScalarEvent():
+                added = (1, len(event.value), 1)
+                if event.anchor:
+                    known[event.anchor] = added
+            case yaml.CollectionStartEvent():
+                open_.append((event.anchor, [1, 0, 1]))
+                if len(open_) > MAX_DEPTH:
+                    raise UnreadableCard(f"the metadata has more than {MAX_DEPTH} levels")
+                continue
+            case yaml.CollectionEndEvent():
+                name, (values, characters, levels) = open_.pop()
+                added = (values, characters, levels + 1)
+                if name:
+                    known[name] = added
+            case _:
+                continue
+        total = open_[-1][1]
+        total[:] = total[0] + added[0], total[1] + added[1], max(total[2], added[2])
+        if total[0] > MAX_VALUES or total[1] > MAX_FRONT or total[2] + len(open_) > MAX_DEPTH:
+            raise UnreadableCard(
+                f"the metadata, its aliases written out, has more than {MAX_VALUES} values, {MAX_FRONT} characters "
+                f"or {MAX_DEPTH} levels"
+            )
+
+
+# The parser in C is many times as fast and reads the same; not every build of PyYAML has it.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _UniqueKeys(_Loader):  # type: ignore[misc]
+    """A safe loader that refuses a key given twice, as the Hub's parser does, and numbers that nobody could write."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
@@ -298,4 +376,19 @@ class _UniqueKeys(yaml.SafeLoader):
                         None, None, f"duplicated mapping key {key_node.value!r}", key_node.start_mark
                     )
                 seen.add(key_node.value)
-        return super().construct_mapping(node, deep=deep)
+        made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return made
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """Read a number of a length that Python also writes."""
+        if len(node.value) > 400:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"a number of {len(node.value)} characters", node.start_mark
+            )
+        whole = node.tag == "tag:yaml.org,2002:int"
+        number: int | float = self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
+        return number
+
+
+for _kind in ("int", "float"):
+    _UniqueKeys.add_constructor(f"tag:yaml.org,2002:{_kind}", _UniqueKeys.construct_number)

@@ -13,3 +13,7 @@ class LrlError(Exception):
 
 class NoAnswer(LrlError):
     """The Hub could not be asked, so nothing is known of what it holds."""
+
+
+class NotOnHub(LrlError):
+    """The Hub was asked, and does not have it or does not show it."""

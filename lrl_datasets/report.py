@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrl_datasets import schema
-from lrl_datasets.release.diff import Diff
+from lrl_datasets.release.changes import Diff
 from lrl_datasets.release.manifest import leak_checked
 from lrl_datasets.release.plan import Plan
 from lrl_datasets.release.verify import Checked
@@ -155,9 +155,7 @@ def _lists(diff: Diff) -> list[RenderableType]:
             ("added", changes.added), ("removed", changes.removed), ("text changed", changes.content),
             ("metadata changed", changes.metadata),
         ):  # fmt: skip
-            own = [name for name in ids if name not in diff.consequences]
-            if what == "metadata changed":
-                own = [f"{name} ({', '.join(changes.metadata[name])})" for name in own]
+            own = [_told(diff, config, what, name) for name in ids if name not in diff.consequences]
             touched = (
                 f", {len(ids) - len(own)} of them touched by the withdrawal, below"
                 if len(own) < len(ids)
@@ -177,6 +175,20 @@ def _lists(diff: Diff) -> list[RenderableType]:
             parts += _some(f"touched by it, as relatives or by a vote that left: {len(told)}", told)
         parts.append(Text())
     return parts
+
+
+def _told(diff: Diff, config: str, what: str, name: str) -> str:
+    """Name a row with what became of it or changed in it."""
+    changes, crossed = diff.configs[config], diff.crossed.get(name)
+    if what == "metadata changed":
+        return f"{name} ({', '.join(changes.metadata[name])})"
+    if what == "text changed" or config == "preference":
+        return name
+    if crossed is None:
+        return name if what == "added" else f"{name} (not read any more)"
+    became = "published, before refused" if crossed.after == "default" else "refused, before published"
+    edited = "; its text changed" if "content_hash" in crossed.fields else ""
+    return f"{name} ({became}: {crossed.reason}{edited})"
 
 
 def _called_for(diff: Diff) -> Text:

@@ -196,6 +196,9 @@ ANNOTATIONS = pa.schema(
 )
 """Config `annotations`: one judgement a row."""
 
+SPLIT_MAP = pa.schema([("id", pa.string()), ("split", pa.string()), ("content_hash", pa.string())])
+"""`split_map.parquet`: one record that was ever read; the hash is of its text when it was read last."""
+
 CONFIGS = {"default": SFT, "preference": PREFERENCE, "annotations": ANNOTATIONS, "rejected": REJECTED}
 SPLITS = ("train", "validation", "test")
 

@@ -171,3 +171,28 @@ def test_front_matter_is_what_stands_between_the_first_two_lines(end: str) -> No
     assert front is not None
     assert yaml.safe_load(front) == {"a": 1}
     assert card_validator.front_matter("text\n---\na: 1\n---\n") is None
+
+
+@pytest.mark.parametrize(
+    ("front", "words"),
+    [
+        ("a: &a [x, x]\n" + "".join(f"k{n}: &k{n} [{f'*k{n - 1}' if n else '*a'},{f'*k{n - 1}' if n else '*a'}]\n"
+                                    for n in range(20)), "its aliases written out, has more than"),
+        ("a: &a {b: *a}", "*a stands within itself"),
+        ("a: " + "[" * 3000 + "]" * 3000, "more than 100 levels"),
+        ("language:\n" + "- sw\n" * 60_000, "more than 50000 values"),
+        ("a: " + "x" * (1 << 20), "more than 1048576 characters"),
+        ("a: " + "9" * 5000, "a number of 5000 characters"),
+        ("a: !!int " + "1:" * 3000 + "1", "a number of 6001 characters"),
+        ("a: 2026-13-40", "month must be in 1..12"),
+    ],
+)  # fmt: skip
+def test_what_nobody_could_use_is_refused_before_it_is_built(front: str, words: str) -> None:
+    found = card_validator.check(f"---\n{front}\n---\n")
+    assert len(found.errors) == 1 and words in found.errors[0]
+
+
+def test_aliases_and_merges_of_a_reasonable_size_are_read() -> None:
+    assert card_validator.read("a: &a {x: 1}\nb: [*a, *a]\nc: {<<: *a, y: 2}") == {
+        "a": {"x": 1}, "b": [{"x": 1}, {"x": 1}], "c": {"x": 1, "y": 2},
+    }  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from lrl_datasets import report
-from lrl_datasets.release.diff import Changes, Diff, compare
+from lrl_datasets.release.changes import Changes, Diff
+from lrl_datasets.release.diff import compare
 from lrl_datasets.release.locations import read
 from lrl_datasets.release.plan import Plan
 from tests.release.releases import REPO, release

@@ -74,6 +74,24 @@ def hub_collect(
         )
 
 
+@commands.command("check")
+def hub_check(
+    directory: Annotated[Path, typer.Option("--dir", help="Folder of the Hub's store.")] = Path("hub"),
+) -> None:
+    """Read every byte that a local Hub keeps, and put aside what the disk has damaged; it may be served meanwhile.
+
+    The next upload or mirror run of what was put aside brings it anew: run `lrl hub mirror` again for what it
+    brought, and upload or publish again what was made here.
+    """
+    from lrl_datasets import local_hub
+
+    with err.status("reading") as status:
+        found = local_hub.check(directory, status.update)
+    say(f"{found.contents} contents and {found.commits} commits: {found.size} bytes read")
+    if found.damaged:
+        raise LrlError("\n".join([f"{len(found.damaged)} damaged or missing:", *found.damaged]))
+
+
 @commands.command("compare")
 def hub_compare(endpoint: Endpoint = None) -> None:
     """For maintainers with a write token: compare what the local Hub assumes of the real one with what that does."""

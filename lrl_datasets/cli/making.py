@@ -59,13 +59,14 @@ def build(
     Near-copies of withdrawn rows, and the new names of the withdrawn after --rekey, are added to `withdrawn.txt`.
     """
     use(endpoint)
-    from lrl_datasets import report
+    from lrl_datasets import pseudonyms, report
     from lrl_datasets.build import build as run
     from lrl_datasets.builders import find, script
     from lrl_datasets.lock import beside as lock_beside
     from lrl_datasets.release import withdrawal
     from lrl_datasets.release.manifest import file_entry
 
+    had_key = pseudonyms.key_file().exists()
     given = dict(_name_and_path(text) for text in source or [])
     name, found = find(builder)
     lock_file = lock_beside(script(builder))
@@ -76,10 +77,11 @@ def build(
             rekey=rekey, beside=script(builder).parent, lock_file=lock_file if lock_file.is_file() else None,
             progress=status.update,
         )  # fmt: skip
-    for file, lines in built.to_withdraw.items():
-        for line in withdrawal.add(file, lines):
-            say(f"added to {file}: {line}")
+    added = {file: withdrawal.add(file, lines) for file, lines in built.to_withdraw.items()}
     out.print(report.funnel(built.manifest))
+    for file, lines in added.items():
+        for line in lines:
+            say(f"added to {file}: {line}")
     if built.unreadable:
         say(
             f"{len(built.unreadable)} records could not be read; their bytes are in {built.quarantine} (local):"
@@ -95,8 +97,21 @@ def build(
             f"{log['removed']} removed, {log['withdrawn']} withdrawn, {log['changed']} with another text, "
             f"{log['metadata']} with other metadata (lrl diff says which)"
         )
+        for one in built.diff.schema:
+            if one.bump == "major":
+                say(
+                    f"breaks code that loads {built.diff.before['version']}: {one.config} {one.change} {one.name}"
+                )
     if built.unknown_withdrawn:
-        say(f"withdrawn, and not read: {', '.join(built.unknown_withdrawn)}")
+        say(
+            f"withdrawn, and not read: {', '.join(built.unknown_withdrawn)} (deleted from its export as well, or "
+            "misspelt; keep the line: it may come back with the next export)"
+        )
+    if not had_key and pseudonyms.key_file().exists():
+        say(
+            f"made the key that the pseudonyms are made with: {pseudonyms.key_file()}. Keep it safe and secret: every "
+            "later version needs it"
+        )
     if built.renamed:
         say(f"old and new names (local, never publish it): {built.renamed}")
     if "default" in built.manifest["configs"]:
@@ -161,11 +176,21 @@ def withdraw(
             metavar="PSEUDONYM", help="`annotator` or `worker`: answers and votes leave; may be repeated."
         ),
     ] = None,
+    worker: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORKERID",
+            help="The id on the platform, as a person knows it: its pseudonym is written; may be repeated.",
+        ),
+    ] = None,
     campaign: Annotated[Path | None, typer.Option(metavar="DIR", help="The campaign folder.")] = None,
     builder: Annotated[
         str | None,
         typer.Option(help="Instead: the builder, for rows from the Hub (the file lies beside it)."),
     ] = None,
+    source: Annotated[
+        str, typer.Option(metavar="NAME", help="With --worker: what the builder calls the source.")
+    ] = "campaign",
 ) -> None:
     """Write into `withdrawn.txt` who asked to be removed; the next version leaves them out of every config.
 
@@ -188,12 +213,16 @@ def withdraw(
 
     6. where the Hub is a local one, takes them from its disk: lrl hub collect --dir DIR --older-than 0.
     """
+    from lrl_datasets import pseudonyms
     from lrl_datasets.builders import script
     from lrl_datasets.release import withdrawal
 
     lines = [f"row {name}" for name in row or []] + [f"annotator {name}" for name in annotator or []]
+    if worker:
+        key = pseudonyms.load_key(may_create=False)
+        lines += [f"annotator {pseudonyms.pseudonym(source, one.strip(), key)}" for one in worker]
     if not lines:
-        raise LrlError("name whom: --row ID or --annotator PSEUDONYM")
+        raise LrlError("name whom: --row ID, --annotator PSEUDONYM or --worker WORKERID")
     if (campaign is None) == (builder is None):
         raise LrlError(
             "say where the rows come from: --campaign DIR, or --builder NAME for rows from the Hub"

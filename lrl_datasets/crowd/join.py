@@ -46,7 +46,8 @@ def judge(
         judged = add_column(judged, "golden_item", _golden_items(judged, key), pa.string())
         workers = judged["worker"].to_pylist()
         named = [pseudonym(name, worker, key) if key and worker else None for worker in workers]
-        decided.append(add_column(judged, "worker", named, pa.string()))
+        judged = add_column(judged, "worker", named, pa.string())
+        decided.append(add_column(judged, "answer_id", _answer_ids(judged, name, key), pa.string()))
     return pa.concat_tables(decided)
 
 
@@ -96,6 +97,17 @@ def reports(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, dic
             weighed = weigh(judged.filter(pc.equal(judged["source"], name)), stage)
             told[name] = aggregation.report(weighed)
     return told
+
+
+def _answer_ids(judged: pa.Table, source: str, key: bytes | None) -> list[str | None]:
+    """Name the answers that are not there too: their votes are recognised when they come back, or are withdrawn."""
+    columns = ["answer_id", "reason", "record"]
+    return [
+        schema.digest(source, row["record"], key=key)
+        if row["answer_id"] is None and row["reason"] == "unknown_answer" and row["record"] is not None
+        else row["answer_id"]
+        for row in judged.select(columns).to_pylist()
+    ]
 
 
 def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:

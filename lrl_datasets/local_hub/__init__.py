@@ -5,20 +5,23 @@ transformers, lm-eval) that have its address in `HF_ENDPOINT`. It knows nothing 
 repositories, commits, branches and tags of any dataset or model. Clients upload by LFS or by Xet, whichever they
 choose, and download by plain HTTP.
 
-`objects.py`, `repositories.py` and `store.py` are what is kept, `removal.py` what leaves. `api.py`, `uploads.py`,
-`xet.py`, `pulls.py` and `describe.py` are what is answered, `server.py` and `body.py` how it is carried, `faults.py`
-how it goes wrong on purpose. `pages.py` is what a browser is shown, `mirror.py` brings repositories here from
-another Hub.
+`objects.py`, `repositories.py` and `store.py` are what is kept, `removal.py` what leaves, `check.py` whether all is
+whole. `api.py`, `uploads.py`, `xet.py`, `pulls.py` and `describe.py` are what is answered, `server.py` and `body.py`
+how it is carried, `faults.py` how it goes wrong on purpose. `pages.py` is what a browser is shown, `cards.py` what is
+read of cards, `mirror.py` brings repositories here from another Hub.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.check import Checked
+from lrl_datasets.local_hub.check import check as _check
 from lrl_datasets.local_hub.commits import Changes
 from lrl_datasets.local_hub.faults import Fault
 from lrl_datasets.local_hub.objects import Entry, HubError, is_lfs
@@ -27,7 +30,9 @@ from lrl_datasets.local_hub.removal import collect as _collect
 from lrl_datasets.local_hub.server import Server
 from lrl_datasets.local_hub.store import Store
 
-__all__ = ["Collected", "Fault", "HubError", "Server", "Store", "collect", "put", "serve", "serve_forever"]
+__all__ = [
+    "Checked", "Collected", "Fault", "HubError", "Server", "Store", "check", "collect", "put", "serve", "serve_forever",
+]  # fmt: skip
 
 
 def serve(
@@ -66,6 +71,8 @@ def serve_forever(
         with serve(directory, port, host, token) as server:
             print(f"local Hub: {server.url}  (store: {Path(directory).resolve()})")
             print(f"export HF_ENDPOINT={server.url}", flush=True)
+            for url in server.urls[1:]:
+                print(f"# or: export HF_ENDPOINT={url}", flush=True)
             server.wait()
     finally:
         logger.removeHandler(handler)
@@ -147,6 +154,19 @@ def collect(directory: Path, older_than: float) -> Collected:
         return _collect(Store(directory), older_than)
     except HubError as refusal:
         raise LrlError(f"{directory}: {refusal.message}") from None
+
+
+def check(directory: Path, progress: Callable[[str], None] = lambda text: None) -> Checked:
+    """Read every byte of a store, and put aside what is damaged; see `check.check`.
+
+    Raises
+    ------
+    LrlError
+        `directory` is no store.
+    """
+    if not (Path(directory) / "objects").is_dir():
+        raise LrlError(f"{directory}: no store of a local Hub")
+    return _check(Store(directory), progress)
 
 
 class _Dated(logging.Formatter):

@@ -23,6 +23,7 @@ from lrl_datasets.local_hub.describe import (
     describe_folder,
     describe_repository,
     describe_tree,
+    each_repository,
     expand,
 )
 from lrl_datasets.local_hub.objects import HubError
@@ -66,6 +67,8 @@ class Api:
                 return _validate_yaml(request.json())
             case ["api", "whoami-v2"] if reads:
                 return self._whoami(request)
+            case ["api", "local-hub"] if reads:
+                return Response(data={"store": self.store.id})
             case ["api", "telemetry", *_]:
                 return Response()
             case ["xet", store_id, *rest]:
@@ -135,13 +138,13 @@ class Api:
     def _repositories(self, request: Request, kind: str) -> Response:
         wanted = request.query.get("search", [""])[-1].lower()
         author = request.query.get("author", [""])[-1]
-        found = [
-            describe_repository(self.store, kind, repo_id, self.store.commit_at(kind, repo_id, "main"))
-            for repo_id in self.store.repositories(kind)
-            if wanted in repo_id.lower()
-            and (not author or repo_id.startswith(author + "/"))
-            and (self._authorised(request) or not self.store.refs(kind, repo_id).private)
-        ]
+        found = each_repository(
+            self.store,
+            kind,
+            self._authorised(request),
+            lambda repo_id, refs, commit: describe_repository(self.store, kind, repo_id, commit),
+            lambda repo_id: wanted in repo_id.lower() and (not author or repo_id.startswith(author + "/")),
+        )
         if not request.flag("full"):
             found = [{k: v for k, v in item.items() if k not in ("siblings", "cardData")} for item in found]
         return Response(data=found[: request.number("limit", len(found))])

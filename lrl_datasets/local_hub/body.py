@@ -7,6 +7,8 @@ import re
 from contextlib import suppress
 from typing import BinaryIO, cast
 
+from lrl_datasets.local_hub.objects import HubError
+
 
 class BrokenBody(Exception):
     """The client broke off, or its chunks make no sense."""
@@ -26,7 +28,11 @@ class Body(io.RawIOBase):
     def __init__(self, stream: BinaryIO, length: str | None, encoding: str | None) -> None:
         self._stream = stream
         self._chunked = encoding is not None and encoding.lower() == "chunked"
-        self._left = int(length) if not self._chunked and length and length.isdecimal() else 0
+        self._left = 0
+        if not self._chunked and length is not None:
+            if not re.fullmatch(r"\d{1,18}", length.strip(), re.ASCII):
+                raise HubError(400, "The Content-Length is no length")
+            self._left = int(length)
         self._done = not self._chunked and self._left == 0
         self._first = True
 
@@ -60,10 +66,10 @@ class Body(io.RawIOBase):
         if not self._first:
             self._stream.readline(4)
         self._first = False
-        try:
-            self._left = int(self._stream.readline(64).split(b";")[0], 16)
-        except ValueError:
-            raise BrokenBody from None
+        size = self._stream.readline(64).split(b";")[0].strip()
+        if not re.fullmatch(rb"[0-9a-fA-F]{1,15}", size):
+            raise BrokenBody
+        self._left = int(size, 16)
         if self._left == 0:
             while self._stream.readline(8192).strip():
                 pass
@@ -74,12 +80,12 @@ class Slice(io.RawIOBase):
     """The next `left` bytes of a file."""
 
     def __init__(self, stream: BinaryIO, left: int) -> None:
-        self._stream, self._left = stream, left
+        self._stream, self.left = stream, left
 
     def read(self, size: int = -1) -> bytes:
         """Return up to `size` bytes."""
-        data = self._stream.read(min(self._left, size if size >= 0 else self._left))
-        self._left -= len(data)
+        data = self._stream.read(min(self.left, size if size >= 0 else self.left))
+        self.left -= len(data)
         return data
 
 
@@ -89,10 +95,12 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     None stands for the whole file: there is no header, or it is one that a server may ignore, such as several
     ranges at once.
     """
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip()) if header else None
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip(), re.ASCII) if header else None
     if found is None or found.groups() == ("", ""):
         return None
-    first, last = found.groups()
+    first, last = (digits and (digits.lstrip("0") or "0") for digits in found.groups())
+    if max(len(first), len(last)) > 18:  # beyond every file
+        first, last = (digits if len(digits) <= 18 else "9" * 18 for digits in (first, last))
     if not first:
         return max(0, size - int(last)), size
     if last and int(last) < int(first):

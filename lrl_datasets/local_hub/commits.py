@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -110,7 +111,40 @@ def commit_json(commit: Commit) -> bytes:
 
 
 def read_commit(path: Path) -> Commit:
-    """Read a commit; its id is the file's name."""
-    data = json.loads(path.read_bytes())
-    files = {name: Entry(*row) for name, row in data.pop("files").items()}
-    return Commit(id=path.stem, files=files, **data)
+    """Read a commit; its id is the file's name. 500 where the file is damaged."""
+    try:
+        data = json.loads(path.read_bytes())
+        files = {name: Entry(*row) for name, row in data.pop("files").items()}
+        if not all(
+            isinstance(one.sha256, str) and _SHA256.fullmatch(one.sha256) and isinstance(one.size, int)
+            for one in files.values()
+        ):
+            raise ValueError("a file without hash or size")
+        return Commit(id=path.stem, files=files, **data)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as problem:
+        raise HubError(500, f"commit {path.stem} is damaged in the Hub's store: {problem}") from None
+
+
+def read_refs(path: Path, kind: str, repo_id: str) -> Refs:
+    """Read what changes of a repository; 500 where the file is damaged."""
+    try:
+        # The folder says which repository it is: somebody may have renamed or copied it.
+        refs = Refs(**json.loads(path.read_bytes()) | {"id": repo_id})
+        shas = [sha for table in refs.tables() for sha in table.values()]
+        numbers = [*refs.pulls, *refs.requests]
+        if not all(isinstance(sha, str) and re.fullmatch(r"[0-9a-f]{40}", sha) for sha in shas):
+            raise ValueError("a name without a commit")
+        if "main" not in refs.branches or not all(
+            re.fullmatch(r"[1-9]\d{0,8}", n, re.ASCII) for n in numbers
+        ):
+            raise ValueError("no main, or a pull request without a number")
+        if not all(isinstance(known, dict) for known in refs.requests.values()):
+            raise ValueError("a pull request without a status")
+        return refs
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as problem:
+        raise HubError(
+            500, f"refs.json of {kind}/{repo_id} is damaged in the Hub's store: {problem}"
+        ) from None
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import logging
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-import yaml
-
-from lrl_datasets import card_validator
-from lrl_datasets.local_hub.commits import Commit
-from lrl_datasets.local_hub.objects import Entry, lfs_pointer
-from lrl_datasets.local_hub.protocol import MAX_JSON
+from lrl_datasets.local_hub.cards import card_data
+from lrl_datasets.local_hub.commits import Commit, Refs
+from lrl_datasets.local_hub.objects import Entry, HubError, lfs_pointer
 from lrl_datasets.local_hub.store import Store
+
+log = logging.getLogger("lrl_datasets.local_hub")
 
 
 def describe_file(path: str, entry: Entry) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def describe_repository(
 ) -> dict[str, Any]:
     """Return a repository at a commit as `dataset_info` and `model_info` read it."""
     refs = store.refs(kind, repo_id)
-    card = card_data(store, commit)
+    card = card_data(store, kind, repo_id, commit)
     siblings: list[dict[str, Any]] = [{"rfilename": path} for path in commit.files]
     if blobs:
         for sibling, entry in zip(siblings, commit.files.values(), strict=True):
@@ -93,18 +93,27 @@ def describe_repository(
     return info
 
 
-def card_data(store: Store, commit: Commit) -> dict[str, Any]:
-    """Return the front matter of a commit's card, empty where it cannot be read."""
-    entry = commit.files.get("README.md")
-    if entry is None or entry.size > MAX_JSON:
-        return {}
-    try:
-        front = card_validator.front_matter(store.objects.path(entry.sha256).read_text("utf-8"))
-        data = yaml.safe_load(front or "")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}
-    found = json.loads(json.dumps(data, default=str))  # dates become strings
-    return found if isinstance(found, dict) else {}
+def each_repository(
+    store: Store,
+    kind: str,
+    may_see: bool,
+    describe: Callable[[str, Refs, Commit], dict[str, Any]],
+    wanted: Callable[[str], bool] = lambda repo_id: True,
+) -> list[dict[str, Any]]:
+    """Describe all repositories of a kind at `main`, private ones if `may_see`.
+
+    One that is damaged is left out with a line of the log: it must not hide the others.
+    """
+    found = []
+    for repo_id in filter(wanted, store.repositories(kind)):
+        try:
+            refs = store.refs(kind, repo_id)
+            if may_see or not refs.private:
+                found.append(describe(repo_id, refs, store.commit_at(kind, repo_id, "main")))
+        except Exception as problem:
+            said = problem.message if isinstance(problem, HubError) else repr(problem)
+            log.warning("%s/%s is left out: %s", kind, repo_id, said)
+    return found
 
 
 def _tags(card: dict[str, Any]) -> list[str]:

@@ -3,7 +3,8 @@
 The revision keeps its names: the commit its id (so a pinned commit loads from here too), the tag or branch that
 was asked for, and every tag on the same commit. Each file is checked against the hash in the other Hub's tree
 before it counts. The commit is written when all its files are here, refs last; what a broken run has fetched is
-found again by the next. Without history: a mirrored commit has no parents.
+found again by the next, which goes on within a file too. Without history: a mirrored commit has no parents. A commit
+that is here already stays as it is, and what was damaged of its files comes anew.
 
 Of a repository that is new here, `main` is the first revision that is mirrored, so that `load_dataset(ID)` finds
 it; `main` moves again only where it is asked for, and never away from a commit that was made here.
@@ -14,9 +15,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.commits import Commit, stamp
@@ -70,6 +74,11 @@ def mirror(
     from huggingface_hub import HfApi
 
     store, api = Store(Path(directory)), HfApi(endpoint=endpoint)
+    if _serves(api.endpoint, store):
+        raise LrlError(
+            f"{api.endpoint} serves {store.root} itself, so there is nothing to mirror: name another Hub "
+            "(--endpoint, or HF_ENDPOINT) or another folder (--dir)"
+        )
     found = []
     for text in what:
         repo_id, _, revision = text.partition("@")
@@ -96,6 +105,8 @@ def _one(store: Store, api: Any, given: str, revision: str, progress: Callable[[
     refs = api.list_repo_refs(
         repo_id, repo_type=repo_type, include_pull_requests=revision.startswith("refs/pr/")
     )
+    tags = {ref.name for ref in refs.tags if info.sha == ref.target_commit or ref.name == revision}
+    store.check_adoption(kind, repo_id, info.sha, revision, tags)
     cache = store.root / "mirror" / info.sha
     before = _known(store, kind, repo_id)
     done, fetched = 0, 0
@@ -121,7 +132,6 @@ def _one(store: Store, api: Any, given: str, revision: str, progress: Callable[[
     commit = Commit(
         info.sha, None, stamp(newest.created_at), newest.title, newest.message or "", files, api.endpoint
     )
-    tags = {ref.name for ref in refs.tags if info.sha == ref.target_commit or ref.name == revision}
     store.adopt(kind, repo_id, commit, revision, tags, private=bool(info.private))
     shutil.rmtree(cache, ignore_errors=True)
     return Mirrored(kind, repo_id, revision, info.sha, len(files), fetched)
@@ -157,8 +167,28 @@ def _known(store: Store, kind: str, repo_id: str) -> dict[str, Entry]:
         return {}
     refs = store.refs(kind, repo_id)
     heads = {*refs.branches.values(), *refs.tags.values(), *refs.converts.values()}
-    commits = [store.commit_at(kind, repo_id, sha) for sha in heads]
-    return {entry.oid: entry for commit in commits for entry in commit.files.values() if not entry.lfs}
+    commits = []
+    for sha in heads:
+        with suppress(HubError):  # one that is damaged comes anew
+            commits.append(store.commit_at(kind, repo_id, sha))
+    return {
+        entry.oid: entry
+        for commit in commits
+        for entry in commit.files.values()
+        if not entry.lfs and store.objects.sound(entry.sha256, entry.size)
+    }
+
+
+def _serves(endpoint: str, store: Store) -> bool:
+    """Say whether a Hub is this store's own server; the commits of both are the same ones."""
+    from httpx2 import HTTPError
+    from huggingface_hub import get_session
+
+    try:
+        answer = get_session().get(f"{endpoint}/api/local-hub", timeout=10)
+        return answer.status_code == 200 and answer.json() == {"store": store.id}
+    except (HTTPError, OSError, ValueError):
+        return False  # what is wrong with it shows at the next request
 
 
 def _here(store: Store, before: dict[str, Entry], item: Any) -> Entry | None:
@@ -171,25 +201,46 @@ def _here(store: Store, before: dict[str, Entry], item: Any) -> Entry | None:
 
 
 def _fetch(store: Store, api: Any, kind: str, repo_id: str, sha: str, item: Any, cache: Path) -> Entry:
-    """Fetch a file with the Hub's client, which goes on where it broke off, and store it if its hash is right."""
+    """Fetch a file, on from where a broken run was, and store it if its hash is right."""
     name = f"{repo_id}@{sha[:12]}: {item.path}"
-    place = Path(
-        api.hf_hub_download(
-            repo_id, item.path, revision=sha, repo_type=kind.removesuffix("s"), cache_dir=cache / "cache"
-        )
-    ).resolve()
-    try:
-        if item.lfs is None:
-            content = place.read_bytes()
-            if git_blob(content) != item.blob_id:
-                raise LrlError(f"{name} has another hash than the tree says")
-            return store.objects.add_regular(content)
-        with place.open("rb") as file:
-            store.objects.add(iter(lambda: file.read(1 << 20), b""), item.lfs.sha256, item.lfs.size)
-        return store.objects.lfs_entry(item.lfs.sha256, item.lfs.size)
-    except (HubError, LrlError) as problem:
-        place.unlink()  # the next run fetches it anew
-        raise LrlError(f"{name} is not what its hash says: {problem}") from None
+    place = cache / (item.lfs.sha256 if item.lfs else item.blob_id)
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock"):  # two runs, or two paths with one content
+        if item.lfs and (entry := _here(store, {}, item)) is not None:
+            return entry
+        _download(api, kind, repo_id, sha, item, place)
+        try:
+            if item.lfs is None:
+                content = place.read_bytes()
+                if git_blob(content) != item.blob_id:
+                    raise LrlError("it has another hash than the tree says")
+                return store.objects.add_regular(content)
+            with place.open("rb") as file:
+                store.objects.add(iter(lambda: file.read(1 << 20), b""), item.lfs.sha256, item.lfs.size)
+            place.unlink()
+            return store.objects.lfs_entry(item.lfs.sha256, item.lfs.size)
+        except (HubError, LrlError) as problem:
+            place.unlink()  # the next run fetches it anew
+            raise LrlError(f"{name} is not what its hash says: {problem}") from None
+
+
+def _download(api: Any, kind: str, repo_id: str, sha: str, item: Any, place: Path) -> None:
+    """Bring a file to the length that it has there; what has come before stays, by a range request."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils._headers import build_hf_headers
+
+    with place.open("ab") as file:
+        if file.tell() > item.size:
+            file.truncate(0)
+            file.seek(0)
+        if file.tell() < item.size:
+            url = hf_hub_url(
+                repo_id, item.path, revision=sha, repo_type=kind.removesuffix("s"), endpoint=api.endpoint
+            )
+            # The hash is of the bytes as they are, and a range counts these.
+            headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+            http_get(url, file, resume_size=file.tell(), headers=headers, expected_size=item.size)
 
 
 def _plainly(problem: Exception, endpoint: str) -> str:

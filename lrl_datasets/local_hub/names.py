@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 
+from lrl_datasets.local_hub.addresses import ACTIONS
 from lrl_datasets.local_hub.objects import HubError
+
+# What an address may begin with that is no model's.
+_FIRST = {"api", "datasets", "lfs", "models", "spaces", "xet"}
 
 
 def check_repo_id(repo_id: str) -> None:
@@ -13,6 +17,15 @@ def check_repo_id(repo_id: str) -> None:
     good = all(re.fullmatch(r"\w(?:[\w.-]{0,94}\w)?", part, re.ASCII) for part in parts)
     if not good or len(parts) > 2 or "--" in repo_id or ".." in repo_id or repo_id.endswith(".git"):
         raise HubError(400, f"Invalid repository id: {repo_id!r}")
+
+
+def check_new_id(kind: str, repo_id: str) -> None:
+    """Refuse a new id whose addresses would be read as something else: `a/tree`, a model `datasets/x`."""
+    check_repo_id(repo_id)
+    owner, _, name = repo_id.rpartition("/")
+    first = owner or name
+    if name in ACTIONS or first in ("resolve", "raw") or (kind == "models" and first in _FIRST):
+        raise HubError(400, f"Invalid repository id: {repo_id!r} has a name that the Hub's addresses use")
 
 
 def check_path(path: str) -> None:

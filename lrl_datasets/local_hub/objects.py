@@ -4,12 +4,18 @@ Contents arrive as streams, are hashed on the way to a temporary file, synced, a
 never change afterwards. Nothing is removed when a repository goes: another may hold the same content. What none
 holds is collected (`removal.py`), unless it is young: an upload comes before the commit that names it. So a content
 that a client need not send again, since it is here, counts as new from then on (`has`).
+
+Disks lose bytes. A content of a wrong size never counts as here, nor does one of up to `QUICK` bytes whose hash is
+wrong: that is looked at when a client announces it, when a commit or a mirror run names it and before it is served,
+once for each process and state of the file. So the next upload or mirror run brings it anew. Of larger ones only
+`check.py` reads every byte.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -20,6 +26,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger("lrl_datasets.local_hub")
+
+QUICK = 64 * 1024 * 1024
+"""Bytes up to which a content's hash is looked at on the way."""
 
 LFS_FROM = 10 * 1024 * 1024
 """Bytes from which a file is LFS whatever its name, as on the Hub."""
@@ -75,6 +86,8 @@ class Objects:
 
     def __init__(self, root: Path) -> None:
         self.folder, self.tmp = root / "objects", root / "tmp"
+        self.quick = QUICK
+        self._sound: dict[str, tuple[int, int, int]] = {}
         for folder in (self.folder, self.tmp):
             folder.mkdir(parents=True, exist_ok=True)
         for left in self.tmp.iterdir():  # what a killed process left behind; another one may still write
@@ -95,35 +108,80 @@ class Objects:
         with Incoming(self.tmp) as incoming:
             found, length = measured(chunks, incoming.file.write, sha256, size)
             incoming.keep(self.path(found))
+        self._remember(found)
         return found, length
 
-    def has(self, sha256: str) -> bool:
-        """Say whether a content is here; if so, whoever asked may count on it for as long as on a new one."""
+    def has(self, sha256: str, size: int | None = None, quick: int | None = None) -> bool:
+        """Say whether a content is here; if so, whoever asked may count on it for as long as on a new one.
+
+        Parameters
+        ----------
+        sha256, size
+            Which; one of another size is not here.
+        quick
+            Bytes up to which the hash is looked at, less than usual where there is no time.
+        """
+        if not self.sound(sha256, size, quick):
+            return False
         try:
             os.utime(self.path(sha256))
         except FileNotFoundError:
             return False
         except PermissionError:  # another user's, in a shared folder
             return self.path(sha256).exists()
+        if sha256 in self._sound:
+            self._remember(sha256)  # the touch has not changed it
         return True
+
+    def sound(self, sha256: str, size: int | None = None, quick: int | None = None) -> bool:
+        """Say whether a content is here as `has` does, without making it count as new."""
+        path = self.path(sha256)
+        try:
+            with path.open("rb") as file:
+                state = _state(os.fstat(file.fileno()))
+                if size not in (None, state[1]):
+                    log.error("object %s has %d bytes, not %s: it counts as not here", sha256, state[1], size)
+                    return False
+                if state[1] > (self.quick if quick is None else quick) or self._sound.get(sha256) == state:
+                    return True
+                good = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except FileNotFoundError:
+            return False
+        except OSError as problem:  # a bad sector
+            log.error("object %s cannot be read, and counts as not here: %s", sha256, problem)
+            return False
+        if good:
+            self._sound[sha256] = state
+        else:
+            log.error("object %s is damaged: it counts as not here", sha256)
+        return good
+
+    def _remember(self, sha256: str) -> None:
+        with suppress(FileNotFoundError):
+            self._sound[sha256] = _state(self.path(sha256).stat())
 
     def add_regular(self, content: bytes) -> Entry:
         """Store a content that git itself would keep."""
         sha256 = hashlib.sha256(content).hexdigest()
-        if not self.has(sha256):
+        if not self.has(sha256, len(content)):
             self.add([content])
         return Entry(git_blob(content), sha256, len(content), lfs=False)
 
-    def lfs_entry(self, sha256: str, size: int | None = None) -> Entry:
+    def lfs_entry(self, sha256: str, size: int | None = None, quick: int | None = None) -> Entry:
         """Return the entry of an LFS file whose content is stored already; 400 where it is not."""
-        try:
-            self.has(sha256)
-            stored = self.path(sha256).stat().st_size
-        except FileNotFoundError:
-            raise HubError(400, f"LFS object {sha256} was not uploaded") from None
-        if size not in (None, stored):
-            raise HubError(400, f"LFS object {sha256} has {stored} bytes, not {size}")
+        stored = None
+        with suppress(FileNotFoundError):
+            if self.has(sha256, size, quick):
+                stored = self.path(sha256).stat().st_size
+        if stored is None:
+            known = "" if size is None else f" with {size} bytes"
+            raise HubError(400, f"LFS object {sha256} was not uploaded{known}")
         return Entry(git_blob(lfs_pointer(sha256, stored)), sha256, stored, lfs=True)
+
+
+def _state(stat: os.stat_result) -> tuple[int, int, int]:
+    """Return what changes when somebody writes to a file."""
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def measured(
@@ -207,7 +265,8 @@ class Incoming:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        with suppress(OSError):  # what a full disk did not take
+            self.file.close()
         with suppress(FileNotFoundError):
             os.unlink(self._temporary)
 

@@ -18,8 +18,9 @@ from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from lrl_datasets import card_validator
-from lrl_datasets.local_hub.commits import Commit
-from lrl_datasets.local_hub.describe import card_data
+from lrl_datasets.local_hub.cards import card_data
+from lrl_datasets.local_hub.commits import Commit, Refs
+from lrl_datasets.local_hub.describe import each_repository
 from lrl_datasets.local_hub.pulls import proposal, pull, pulls
 from lrl_datasets.local_hub.repositories import KINDS
 from lrl_datasets.local_hub.store import Store
@@ -34,14 +35,21 @@ def front_page(store: Store, base: str, may_see: bool) -> str:
     """Return the page `/`: every repository with its versions and sizes; private ones only if `may_see`."""
     kinds: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     for kind in KINDS:
-        for repo_id in store.repositories(kind):
-            refs = store.refs(kind, repo_id)
-            if may_see or not refs.private:
-                commit = store.commit_at(kind, repo_id, "main")
-                facts = {"id": repo_id, "path": _path(kind, repo_id), "private": refs.private}
-                facts |= {"tags": sorted(refs.tags, key=_by_version, reverse=True), "date": commit.date[:10]}
-                facts["open"] = sum(one.status == "open" for one in pulls(refs))
-                kinds[kind].append(facts | {"size": _size(commit), "title": _title(store, commit)})
+
+        def facts(repo_id: str, refs: Refs, commit: Commit, kind: str = kind) -> dict[str, Any]:
+            title = card_data(store, kind, repo_id, commit).get("pretty_name")
+            return {
+                "id": repo_id,
+                "path": _path(kind, repo_id),
+                "private": refs.private,
+                "tags": sorted(refs.tags, key=_by_version, reverse=True),
+                "date": commit.date[:10],
+                "open": sum(one.status == "open" for one in pulls(refs)),
+                "size": _size(commit),
+                "title": title if isinstance(title, str) else "",
+            }
+
+        kinds[kind] = each_repository(store, kind, may_see, facts)
     return _pages.get_template("front.html.j2").render(kinds=kinds, base=base)
 
 
@@ -58,7 +66,7 @@ def repository_page(store: Store, kind: str, repo_id: str, revision: str, base: 
     files = [(name, at + quote(name), _bytes(entry.size)) for name, entry in commit.files.items()]
     card = _card(store, commit)
     proposed = [(one, path + "/discussions/" + one.number) for one in pulls(refs)]
-    shown = {name: value for name, value in card_data(store, commit).items() if name in _FACTS}
+    shown = {name: value for name, value in card_data(store, kind, repo_id, commit).items() if name in _FACTS}
     return _pages.get_template("repository.html.j2").render(
         kind=kind, id=repo_id, path=path, revision=revision, base=base, commit=commit, size=_size(commit),
         private=refs.private, versions=versions, pulls=proposed, files=files[:MAX_FILES], count=len(files),
@@ -73,13 +81,18 @@ def pull_page(store: Store, kind: str, repo_id: str, number: str, base: str) -> 
     found = proposal(store, kind, repo_id, one)
     at = f"{path}/resolve/{quote(one.ref, safe='')}/"
     files = [] if found is None else [
-        (file, at + quote(file.path), " → ".join(_bytes(n) for n in (file.before, file.after) if n is not None))
+        (file, at + quote(file.path), [_bytes(n) for n in (file.before, file.after) if n is not None])
         for file in found.files
     ]  # fmt: skip
     return _pages.get_template("pull.html.j2").render(
         kind=kind, id=repo_id, path=path, base=base, pull=one, found=found, files=files[:MAX_FILES],
         count=len(files),
     )  # fmt: skip
+
+
+def error_page(status: int, message: str) -> str:
+    """Return a page that says why there is none."""
+    return _pages.get_template("error.html.j2").render(status=status, message=message)
 
 
 def render_card(text: str, at: str) -> str:
@@ -125,15 +138,10 @@ def _lead(token: Token, at: str) -> None:
 
 def _card(store: Store, commit: Commit) -> str:
     entry = commit.files.get("README.md")
-    if entry is None:
+    if entry is None or not store.objects.sound(entry.sha256, entry.size):
         return ""
     with store.objects.path(entry.sha256).open("rb") as file:
         return file.read(MAX_CARD).decode("utf-8", "replace")
-
-
-def _title(store: Store, commit: Commit) -> str:
-    named = card_data(store, commit).get("pretty_name")
-    return named if isinstance(named, str) else ""
 
 
 def _path(kind: str, repo_id: str) -> str:

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.objects import write_file
 from lrl_datasets.local_hub.store import Store
+
+PATIENCE = 10.0
+"""Seconds to wait for a server that holds the store and does not answer."""
 
 
 class Presence:
@@ -28,11 +34,13 @@ class Presence:
 
     def __init__(self, store: Store) -> None:
         self._tmp, folder = store.objects.tmp, store.root / "locks"
+        self._id = store.id
         self._told = folder / "server.json"
         # Not by thread: a server may be closed by another one than made it.
         self._lock = FileLock(folder / "server.lock", thread_local=False)
         try:
-            self._lock.acquire(blocking=False)
+            # A large server that was killed holds the lock until its memory is given back: some seconds.
+            self._lock.acquire(timeout=0 if self._answers() else PATIENCE, poll_interval=0.1)
         except Timeout:
             raise LrlError(f"{store.root} is served already, {self._by_whom()}") from None
         self._told.unlink(missing_ok=True)  # what a killed server said of itself
@@ -45,6 +53,20 @@ class Presence:
         """Let others serve the store."""
         self._told.unlink(missing_ok=True)
         self._lock.release()
+
+    def _answers(self) -> bool:
+        """Say whether the server that left its address is one of this store, and alive."""
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            url = urlsplit(json.loads(self._told.read_text("utf-8"))["url"])
+            connection = HTTPConnection(url.hostname or "", url.port, timeout=1)
+            try:
+                connection.request("GET", "/api/local-hub")
+                return bool(json.loads(connection.getresponse().read()) == {"store": self._id})
+            except HTTPException:
+                return False
+            finally:
+                connection.close()
+        return False
 
     def _by_whom(self) -> str:
         try:

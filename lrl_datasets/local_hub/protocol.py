@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any, BinaryIO
@@ -12,6 +13,18 @@ from lrl_datasets.local_hub.objects import Entry, HubError
 
 MAX_JSON = 32 * 1024 * 1024
 """Bytes of a JSON or form body; files never come in one."""
+
+
+def read_json(data: bytes) -> Any:
+    """Read JSON that came from a client; ValueError where it is none, or nested deeper than anybody needs."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is no number of JSON")
+
+    try:
+        return json.loads(data, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 @dataclass
@@ -33,7 +46,12 @@ class Request:
 
     def number(self, name: str, default: int) -> int:
         """Return a query parameter that is a count."""
-        return int(self.query.get(name, [str(default)])[-1])
+        if name not in self.query:
+            return default
+        given = self.query[name][-1]
+        if not re.fullmatch(r"\d{1,18}", given, re.ASCII):
+            raise HubError(400, f"{name} must be a count, not {given[:40]!r}")
+        return int(given)
 
     def text(self) -> bytes:
         """Return a body that is no file."""
@@ -45,7 +63,7 @@ class Request:
     def json(self) -> dict[str, Any]:
         """Return the body as a JSON object."""
         try:
-            found = json.loads(self.text() or b"{}")
+            found = read_json(self.text() or b"{}")
         except ValueError as problem:
             raise HubError(400, f"The body is not JSON: {problem}") from None
         if not isinstance(found, dict):

@@ -61,7 +61,9 @@ def collect(store: Store, older_than: float) -> Collected:
         reached = _reached(store, known)
         left = [
             path
-            for kind in KINDS for repo_id in store.repositories(kind) for path in store.commits(kind, repo_id)
+            for kind in KINDS
+            for repo_id in store.repositories(kind, every=True)
+            for path in store.commits(kind, repo_id)
             if path not in reached
         ]  # fmt: skip
         held = {entry.sha256 for commit in reached.values() for entry in commit.files.values()}
@@ -145,7 +147,7 @@ def _reached(store: Store, known: dict[Path, Commit]) -> dict[Path, Commit]:
     """Return every commit that a ref leads to; reads only those that are not `known`, and adds them there."""
     found: dict[Path, Commit] = {}
     for kind in KINDS:
-        for repo_id in store.repositories(kind):
+        for repo_id in store.repositories(kind, every=True):
             found |= _reached_of(store, kind, repo_id, known)
     return found
 

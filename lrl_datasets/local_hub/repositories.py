@@ -6,6 +6,7 @@
     models/…                                the same for models
     secret                                  what upload addresses are signed with; mode 0600
     xet/                                    what Xet clients sent (`xet.py`); may be removed
+    damaged/                                contents that `check.py` found wrong, put aside; may be removed
     mirror/                                 what broken mirror runs have fetched (`mirror.py`); may be removed
     locks/ tmp/                             writers take turns; files on their way
 
@@ -24,7 +25,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import hmac
 import json
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,9 +36,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lrl_datasets.local_hub.commits import Commit, Refs, commit_json, read_commit, stamp
+from lrl_datasets.local_hub.commits import Commit, Refs, commit_json, read_commit, read_refs, stamp
 from lrl_datasets.local_hub.names import check_repo_id
 from lrl_datasets.local_hub.objects import GITATTRIBUTES, Entry, HubError, Objects, made_once, write_file
+
+log = logging.getLogger("lrl_datasets.local_hub")
 
 KINDS = ("datasets", "models")
 
@@ -56,14 +61,32 @@ class Repositories:
         self.objects = Objects(self.root)
         self.secret = made_once(self.root / "secret", self.objects.tmp).encode()
         """What the addresses and tokens of uploads are signed with, also after a restart."""
+        self.id = hmac.new(self.secret, b"store", "sha256").hexdigest()
+        """What a server answers to those who ask which store it serves."""
         self._read_commit = functools.lru_cache(maxsize=64)(read_commit)
 
     # ---- reading ----
 
-    def repositories(self, kind: str) -> list[str]:
-        """Return the ids of all repositories of a kind, sorted."""
-        found = (folder.name for folder in (self.root / kind).iterdir() if (folder / "refs.json").exists())
-        return sorted(name.replace("--", "/") for name in found)
+    def repositories(self, kind: str, *, every: bool = False) -> list[str]:
+        """Return the ids of all repositories of a kind, sorted.
+
+        What is in a folder that is named as none is left out; with `every` it is an error, for those who must
+        miss nothing.
+        """
+        found = []
+        for folder in (self.root / kind).iterdir():
+            if (folder / "refs.json").exists():
+                repo_id = folder.name.replace("--", "/")
+                try:
+                    check_repo_id(repo_id)
+                except HubError:
+                    said = f"{kind}/{folder.name} in the Hub's store is named as no repository: move it elsewhere"
+                    if every:
+                        raise HubError(500, said) from None
+                    log.warning("%s; it is left out", said)
+                    continue
+                found.append(repo_id)
+        return sorted(found)
 
     def exists(self, kind: str, repo_id: str) -> bool:
         """Say whether there is such a repository."""
@@ -72,10 +95,9 @@ class Repositories:
     def refs(self, kind: str, repo_id: str) -> Refs:
         """Return branches, tags and converts."""
         try:
-            text = (self._folder(kind, repo_id) / "refs.json").read_text("utf-8")
+            return read_refs(self._folder(kind, repo_id) / "refs.json", kind, repo_id)
         except FileNotFoundError:
             raise HubError(404, f"Repository not found: {kind}/{repo_id}", "RepoNotFound") from None
-        return Refs(**json.loads(text))
 
     def resolve(self, kind: str, repo_id: str, revision: str) -> str:
         """Return the commit id of a branch, tag, `refs/…` name or full commit id."""
@@ -110,9 +132,10 @@ class Repositories:
     def attributes(self, commit: Commit) -> str:
         """Return the text of a commit's `.gitattributes`, the default one where it has none."""
         entry = commit.files.get(".gitattributes")
-        return (
-            GITATTRIBUTES if entry is None else self.objects.path(entry.sha256).read_text("utf-8", "replace")
-        )
+        if entry is None or not self.objects.sound(entry.sha256, entry.size):
+            return GITATTRIBUTES
+        with self.objects.path(entry.sha256).open("rb") as file:
+            return file.read(1 << 20).decode("utf-8", "replace")
 
     # ---- files on disk ----
 

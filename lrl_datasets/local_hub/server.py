@@ -8,6 +8,7 @@ query, where upload signatures stand, and no header. One server at a time serves
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -24,11 +25,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from lrl_datasets.endpoints import is_loopback
 from lrl_datasets.errors import LrlError
+from lrl_datasets.local_hub.addresses import reachable_at
 from lrl_datasets.local_hub.api import Api
 from lrl_datasets.local_hub.body import Body, BrokenBody, Slice, byte_range
 from lrl_datasets.local_hub.faults import Fault, Faults
 from lrl_datasets.local_hub.objects import HubError
-from lrl_datasets.local_hub.pages import POLICY
+from lrl_datasets.local_hub.pages import POLICY, error_page
 from lrl_datasets.local_hub.presence import Presence
 from lrl_datasets.local_hub.protocol import Request, Response
 from lrl_datasets.local_hub.store import Store
@@ -36,6 +38,7 @@ from lrl_datasets.local_hub.store import Store
 log = logging.getLogger("lrl_datasets.local_hub")
 
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _DRAIN = 1 << 20
 """Bytes of an unread body that are worth reading to keep a connection."""
 
@@ -87,7 +90,10 @@ class Server:
         self._http.check_host = loopback
         self._http.faults = Faults([] if faults is None else faults)
         self._http.api = Api(store, token)
-        self.url = f"http://{name}:{self._http.server_address[1]}"
+        bound = self._http.server_address[1]
+        self.urls = [f"http://{place}:{bound}" for place in reachable_at(host)]
+        """What `HF_ENDPOINT` may be set to, on other machines too where it serves these."""
+        self.url = self.urls[0]
         """What `HF_ENDPOINT` is set to."""
         self._presence.tell(self.url)
         self._thread = threading.Thread(
@@ -183,26 +189,36 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = 1 << 16
     timeout = 600
+    _answering = False
     server: _HttpServer
 
     def do_GET(self) -> None:
         started = time.perf_counter()
         # Nothing that a client sends makes a second line of the log, or moves a terminal's cursor.
-        path = re.sub(r"[^\x21-\x7e]", "?", urlsplit(self.path).path)
-        encoding = self.headers.get("Transfer-Encoding")
-        body = Body(cast("BinaryIO", self.rfile), self.headers.get("Content-Length"), encoding)
+        path = re.sub(r"[^\x21-\x7e]", "?", self._target()[0])
+        status, sent, body = 0, 0, None
         try:
+            encoding = self.headers.get("Transfer-Encoding")
+            body = Body(cast("BinaryIO", self.rfile), self.headers.get("Content-Length"), encoding)
             response = self._befallen(io.BufferedReader(body, 1 << 16))
-            status, sent = (0, 0) if response is None else self._send(response)
+            if response is not None:
+                status, sent = self._send(response)
         except HubError as refusal:
-            status, sent = self._send(_refusal(refusal))
+            if refusal.status in (500, 507):
+                log.error("%s %s failed: %s", self.command, path, refusal.message)
+            status, sent = self._refuse(refusal)
         except (ConnectionError, TimeoutError, BrokenBody):
             self.close_connection = True
-            status, sent = 0, 0
-        except Exception:
-            log.exception("%s %s %s failed", self.client_address[0], self.command, path)
-            status, sent = self._send(_refusal(HubError(500, "Internal error; the Hub's log says more")))
-        if status and not body.drain(_DRAIN):
+        except Exception as problem:
+            if isinstance(problem, OSError) and problem.errno in _FULL:
+                log.error("%s %s failed: %s", self.command, path, problem.strerror)
+                told = HubError(507, f"The Hub cannot store this: {problem.strerror}")
+            else:
+                log.exception("%s %s %s failed", self.client_address[0], self.command, path)
+                told = HubError(500, "Internal error; the Hub's log says more")
+            status, sent = self._refuse(told)
+        # Of a full disk the client hears only when it has sent all.
+        if status and (body is None or not body.drain(_DRAIN << 10 if status == 507 else _DRAIN)):
             self.close_connection = True
         milliseconds = (time.perf_counter() - started) * 1000
         client, said = self.client_address[0], status or "broken off"
@@ -212,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _befallen(self, body: io.BufferedReader) -> Response | None:
         """Answer, unless a fault on purpose cuts the connection before or after."""
-        fault = self.server.faults.befall(self.command, urlsplit(self.path).path)
+        fault = self.server.faults.befall(self.command, self._target()[0])
         if fault == "drop_after":
             with suppress(HubError):
                 self._answer(body)
@@ -229,20 +245,41 @@ class _Handler(BaseHTTPRequestHandler):
         base = f"http://{host}"
         if self.headers.get("Origin", base) != base:
             raise HubError(403, "Pages of other sites may not use this Hub")
-        target = urlsplit(self.path)
+        path, asked = self._target()
         try:
-            segments = [unquote(part, errors="strict") for part in target.path.strip("/").split("/")]
+            segments = [unquote(part, errors="strict") for part in path.strip("/").split("/")]
         except UnicodeDecodeError:
             raise HubError(400, "The path is not UTF-8") from None
         if any("\0" in segment for segment in segments):
             raise HubError(400, "The path holds a NUL")
-        query = parse_qs(target.query, keep_blank_values=True)
+        query = parse_qs(asked, keep_blank_values=True)
         request = Request(self.command, segments, query, self.headers, body, base)
         try:
             return self.server.api.answer(request)
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
+            if self.command in ("GET", "HEAD"):
+                raise  # such a request has nothing that is not checked where it is read: it is the Hub's own fault
+            log.warning("malformed request: %s %s: %s", self.command, ascii(path), ascii(problem)[:300])
             log.debug("malformed request", exc_info=True)
             raise HubError(400, f"Malformed request: {type(problem).__name__}: {problem}") from None
+
+    def _target(self) -> tuple[str, str]:
+        """Return path and query of the address, as they were sent."""
+        try:
+            target = urlsplit(self.path)
+        except ValueError:  # http://[
+            return "/", ""
+        return target.path, target.query
+
+    def _refuse(self, refusal: HubError) -> tuple[int, int]:
+        """Answer with a refusal: in the API's own shape, as a page where a browser asks for one."""
+        if self._answering:
+            self.close_connection = True  # the answer has begun: all that is left is to break it off
+            return 0, 0
+        response = _refusal(refusal)
+        if "text/html" in self.headers.get("Accept", "") and self.command in ("GET", "HEAD"):
+            response.page = error_page(refusal.status, refusal.message)
+        return self._send(response)
 
     def _send(self, response: Response) -> tuple[int, int]:
         """Write a response; returns its status and the bytes of its body."""
@@ -256,7 +293,9 @@ class _Handler(BaseHTTPRequestHandler):
             }
             return self._write(response.status, headers | response.headers, io.BytesIO(data), len(data))
         if response.content is None:
-            data = json.dumps({} if response.data is None else response.data, ensure_ascii=False).encode()
+            data = json.dumps(
+                {} if response.data is None else response.data, ensure_ascii=False, allow_nan=False
+            ).encode("utf-8", "replace")
             headers = {"Content-Type": "application/json; charset=utf-8"} | response.headers
             return self._write(response.status, headers, io.BytesIO(data), len(data))
         size, etag = response.content.size, response.headers["ETag"]
@@ -277,10 +316,16 @@ class _Handler(BaseHTTPRequestHandler):
             return self._write(416, headers, io.BytesIO(), 0)
         if asked is not None:
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+        objects, sha256 = self.server.api.store.objects, response.content.sha256
+        damaged = HubError(
+            500, f"Object {sha256} is damaged or missing in the Hub's store: upload or mirror it anew"
+        )
+        if not objects.sound(sha256, size):
+            raise damaged
         try:
-            file = open(self.server.api.store.objects.path(response.content.sha256), "rb")  # noqa: SIM115
+            file = objects.path(sha256).open("rb")
         except FileNotFoundError:
-            raise HubError(500, f"Object {response.content.sha256} is missing from the store") from None
+            raise damaged from None
         with file:
             file.seek(start)
             return self._write(200 if asked is None else 206, headers, file, stop - start)
@@ -288,6 +333,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _write(
         self, status: int, headers: dict[str, str], body: BinaryIO, length: int | None
     ) -> tuple[int, int]:
+        self._answering = True
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -295,10 +341,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(length))
         self.end_headers()
         sent = 0 if self.command == "HEAD" or length is None else length
+        part = Slice(body, sent)
         if sent:
-            shutil.copyfileobj(Slice(body, sent), self.wfile, 1 << 18)
+            shutil.copyfileobj(part, self.wfile, 1 << 18)
         self.wfile.flush()
-        return status, sent
+        if part.left:  # cut short while it was read: the client must not wait for the rest
+            log.error("%s: what is stored broke off %d bytes early", self._target()[0], part.left)
+            self.close_connection = True
+        self._answering = False
+        return status, sent - part.left
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answer what is no HTTP, or a method that nobody answers, in the API's own shape."""
@@ -317,7 +368,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _refusal(refusal: HubError) -> Response:
     # A header is one line of Latin-1; the body says it in full.
-    headers = refusal.headers | {"X-Error-Message": re.sub(r"[^\x20-\x7e]", "?", refusal.message)}
+    headers = refusal.headers | {"X-Error-Message": re.sub(r"[^\x20-\x7e]", "?", refusal.message[:1000])}
     if refusal.code:
         headers["X-Error-Code"] = refusal.code
     return Response(refusal.status, {"error": refusal.message, **refusal.extra}, headers)

@@ -12,8 +12,17 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from lrl_datasets.local_hub.commits import Changes, Commit, Refs, apply, commit_json, heads_of, next_request
-from lrl_datasets.local_hub.names import check_path, check_ref
+from lrl_datasets.local_hub.commits import (
+    Changes,
+    Commit,
+    Refs,
+    apply,
+    commit_json,
+    heads_of,
+    next_request,
+    read_commit,
+)
+from lrl_datasets.local_hub.names import check_new_id, check_path, check_ref
 from lrl_datasets.local_hub.objects import GITATTRIBUTES, HubError, sync_folder, write_file
 from lrl_datasets.local_hub.repositories import Repositories
 
@@ -30,6 +39,7 @@ class Store(Repositories):
     def create(self, kind: str, repo_id: str, private: bool = False) -> None:
         """Make a repository whose first commit holds `.gitattributes`; 409 where there is one already."""
         folder = self._folder(kind, repo_id)
+        check_new_id(kind, repo_id)
         with self.writing():
             if (folder / "refs.json").exists():
                 raise HubError(409, "You already created this repo")
@@ -131,32 +141,55 @@ class Store(Repositories):
         Raises
         ------
         HubError
-            409: a tag stands elsewhere here, or the branch holds commits that were made here.
+            409: a tag stands elsewhere here, the branch holds commits that were made here, or a commit of that id
+            has other files here. Nothing is written then.
         """
         for path in commit.files:
             check_path(path)
-        if not re.fullmatch(r"[0-9a-f]{40}", commit.id):
-            raise HubError(400, f"Not the id of a commit: {commit.id!r}")
+        self.check_adoption(kind, repo_id, commit.id, revision, tags)
         if not self.exists(kind, repo_id):
             with suppress(HubError):
                 self.create(kind, repo_id, private)
         with self.writing():
             refs = self.refs(kind, repo_id)
+            self.check_adoption(kind, repo_id, commit.id, revision, tags)
             self._refuse_collected(commit.files)
-            write_file(self._commit_path(kind, repo_id, commit.id), commit_json(commit), self.objects.tmp)
+            place = self._commit_path(kind, repo_id, commit.id)
+            if (here := self._undamaged(place)) is None:
+                write_file(place, commit_json(commit), self.objects.tmp)
+            elif here.files != commit.files:
+                raise HubError(409, f"commit {commit.id} has other files here")
             main = self.commit_at(kind, repo_id, refs.branches["main"])
-            if not main.parent and not main.source and not revision.startswith("refs/"):
-                refs.branches["main"] = commit.id  # nobody has committed here yet
-            for tag in tags:
-                check_ref(tag)
-                if refs.tags.setdefault(tag, commit.id) != commit.id:
-                    raise HubError(409, f"tag {tag} stands at {refs.tags[tag]} here, at {commit.id} there")
+            if _untouched(main) and not revision.startswith("refs/"):
+                refs.branches["main"] = commit.id
+            refs.tags |= dict.fromkeys(tags, commit.id)
             if revision != commit.id and revision not in tags:
                 heads, name = heads_of(refs, revision)
-                if name in heads and (at := self.commit_at(kind, repo_id, heads[name])).source is None:
-                    raise HubError(409, f"{revision} holds commits that were made here, such as {at.id}")
                 heads[name] = commit.id
             self._write_refs(kind, refs)
+
+    def check_adoption(self, kind: str, repo_id: str, sha: str, revision: str, tags: set[str]) -> None:
+        """Refuse what `adopt` would, before anything is fetched or written."""
+        if not re.fullmatch(r"[0-9a-f]{40}", sha):
+            raise HubError(400, f"Not the id of a commit: {sha!r}")
+        refs = self.refs(kind, repo_id) if self.exists(kind, repo_id) else Refs(repo_id, False, "")
+        for tag in tags:
+            check_ref(tag)
+            if refs.tags.get(tag, sha) != sha:
+                raise HubError(409, f"tag {tag} stands at {refs.tags[tag]} here, at {sha} there")
+        if revision != sha and revision not in tags:
+            heads, name = heads_of(refs, revision)
+            if heads.get(name, sha) != sha:
+                at = self.commit_at(kind, repo_id, heads[name])
+                if at.source is None and not _untouched(at):
+                    raise HubError(409, f"{revision} holds commits that were made here, such as {at.id}")
+
+    @staticmethod
+    def _undamaged(path: Path) -> Commit | None:
+        """Return a commit that is here and can be read."""
+        with suppress(FileNotFoundError, HubError):
+            return read_commit(path)
+        return None
 
     def squash(self, kind: str, repo_id: str, branch: str, title: str) -> None:
         """Make one commit without a past of all commits of a branch; tags keep what they point to.
@@ -225,3 +258,8 @@ class Store(Repositories):
             if refs.tags.pop(tag, None) is None:
                 raise HubError(404, f"Tag {tag} does not exist", "RevisionNotFound")
             self._write_refs(kind, refs)
+
+
+def _untouched(commit: Commit) -> bool:
+    """Say whether it is what `create` makes: nobody has committed yet."""
+    return not commit.parent and not commit.source and set(commit.files) == {".gitattributes"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-import json
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any, BinaryIO
@@ -14,11 +14,15 @@ from urllib.parse import urlencode
 from lrl_datasets import card_validator
 from lrl_datasets.local_hub.commits import Changes
 from lrl_datasets.local_hub.objects import HubError, is_lfs
-from lrl_datasets.local_hub.protocol import Request, Response
+from lrl_datasets.local_hub.protocol import Request, Response, read_json
 from lrl_datasets.local_hub.store import Store
 
 MAX_COMMIT_LINE = 64 * 1024 * 1024
 """Bytes: a regular file is below 10 MiB, a third more in base64."""
+
+
+PATIENCE = 5.0
+"""Seconds of one request that go into the hashes of what is here already; clients wait ten."""
 
 
 class Uploads:
@@ -37,13 +41,15 @@ class Uploads:
         """Say of every file whether it comes as LFS or inside the commit, and what the branch holds of it."""
         new = revision.startswith("refs/convert/")
         commit = self.store.commit_at(kind, repo_id, "main" if new else revision)
-        attributes = self.store.attributes(commit)
+        attributes, started = self.store.attributes(commit), time.monotonic()
         answer: list[dict[str, object]] = []
         for file in request.json()["files"]:
             path, sample = str(file["path"]), base64.b64decode(file.get("sample", ""))
             lfs = is_lfs(attributes, path, sample, int(file["size"]))
             told: dict[str, object] = {"path": path, "uploadMode": "lfs" if lfs else "regular"}
             there = None if new else commit.files.get(path)
+            if there is not None and not self.store.objects.sound(there.sha256, there.size, quick(started)):
+                there = None  # damaged: let it come anew
             # Clients leave a file out of the commit if `oid` is its hash: compare like with like only.
             if there is not None and there.lfs == lfs:
                 told["oid"] = there.etag
@@ -58,10 +64,11 @@ class Uploads:
             raise HubError(400, "Only LFS uploads go through the batch; downloads go through `resolve`")
         repo = repo_id if kind == "models" else f"{kind}/{repo_id}"
         objects: list[dict[str, object]] = []
+        started = time.monotonic()
         for wanted in asked["objects"]:
             oid, size = str(wanted["oid"]), int(wanted["size"])
             known: dict[str, object] = {"oid": oid, "size": size}
-            if not self.store.objects.has(oid):
+            if not self.store.objects.has(oid, size, quick(started)):
                 # The upload itself comes without a token, so its address is signed.
                 query = urlencode({"size": size, "sig": self._signature(oid, size)})
                 known["actions"] = {
@@ -88,7 +95,7 @@ class Uploads:
 
     def commit(self, request: Request, kind: str, repo_id: str, revision: str) -> Response:
         """Make one commit of the operations in the body, one JSON line each; the header is the first."""
-        changes, header = Changes(), {}
+        changes, header, started = Changes(), {}, time.monotonic()
         for key, value in _lines(request.body):
             match key:
                 case "header":
@@ -99,7 +106,9 @@ class Uploads:
                         _check_card(content, kind)
                     changes.add[value["path"]] = self.store.objects.add_regular(content)
                 case "lfsFile":
-                    entry = self.store.objects.lfs_entry(str(value.get("oid")), value.get("size"))
+                    entry = self.store.objects.lfs_entry(
+                        str(value.get("oid")), value.get("size"), quick(started)
+                    )
                     changes.add[value["path"]] = entry
                 case "deletedFile":
                     changes.delete_files.append(value["path"])
@@ -126,6 +135,11 @@ class Uploads:
         return hmac.new(self.store.secret, f"lfs {oid} {size}".encode(), sha256).hexdigest()
 
 
+def quick(started: float) -> int | None:
+    """Return up to which size hashes are looked at by a request that began then."""
+    return None if time.monotonic() - started < PATIENCE else 0
+
+
 def _lines(body: BinaryIO) -> Iterator[tuple[str, dict[str, Any]]]:
     number = 0
     while line := body.readline(MAX_COMMIT_LINE + 1):
@@ -137,7 +151,7 @@ def _lines(body: BinaryIO) -> Iterator[tuple[str, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            item = json.loads(line)
+            item = read_json(line)
             key, value = item["key"], item["value"]
             if not isinstance(value, dict) or (key != "header" and not isinstance(value["path"], str)):
                 raise TypeError
@@ -159,4 +173,5 @@ def _content(value: dict[str, Any]) -> bytes:
 def _check_card(content: bytes, kind: str) -> None:
     found = card_validator.check(content.decode("utf-8", "replace"), kind.removesuffix("s"))
     if found.errors:
-        raise HubError(400, "Invalid metadata in README.md: " + "; ".join(found.errors))
+        more = f"; and {len(found.errors) - 10} more" if len(found.errors) > 10 else ""
+        raise HubError(400, "Invalid metadata in README.md: " + "; ".join(found.errors[:10]) + more)

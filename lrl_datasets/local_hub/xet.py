@@ -125,7 +125,7 @@ class Xet:
             raise HubError(413, f"A shard of more than {MAX_SHARD} bytes")
         for file in files_of_shard(data):
             try:
-                if file.sha256 is not None and self.store.objects.has(file.sha256):
+                if file.sha256 is not None and self.store.objects.has(file.sha256, file.size):
                     measured(_content(file, xorbs), len, file.sha256, file.size)
                 else:
                     self.store.objects.add(_content(file, xorbs), file.sha256, file.size)

@@ -1,18 +1,24 @@
 """The dataset card: YAML that the Hub and `datasets` read, and what a person should know, from a template.
 
-The YAML is made here, since it must be exact; the sentences stand in `cards/dataset_card.md.j2`.
+The YAML is made here, since it must be exact; the sentences stand in `cards/dataset_card.md.j2`. Both follow from the
+manifest and the rows alone (`facts`), so that `lrl verify` can render them again; `renderer` says whether it would
+render as the package did that made a release.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
 import jinja2
+import pyarrow as pa
 import yaml
 
-from lrl_datasets import card_validator, schema
+from lrl_datasets import card_validator, languages, pseudonyms, schema
 from lrl_datasets.languages import Language
 from lrl_datasets.release import citation, manifest
 
@@ -61,22 +67,63 @@ def render(content: dict[str, Any], facts: Facts) -> str:
     ValueError
         The card breaks one of the Hub's rules: a defect of the template or of a language file.
     """
+    content = _ordered(content)
     environment = jinja2.Environment(
         loader=jinja2.BaseLoader(), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,  # noqa: S701 - Markdown, not HTML
     )  # fmt: skip
     environment.filters |= {"cell": _cell, "counted": _counted}
-    template = files("lrl_datasets.cards").joinpath("dataset_card.md.j2").read_text(encoding="utf-8")
-    body = environment.from_string(template).render(
+    body = environment.from_string(_template()).render(
         manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
         configs=schema.CONFIGS, method_words=METHOD_WORDS, bibtex=citation.bibtex(content, facts.title),
         leak_checked=manifest.leak_checked(content),
+        public_key=content["pseudonym_key"] == pseudonyms.fingerprint(pseudonyms.SAMPLE_KEY),
     )  # fmt: skip
     header = yaml.safe_dump(metadata(content, facts), sort_keys=False, allow_unicode=True, width=1000)
     text = f"---\n{header}---\n\n{body}"
     if problems := card_validator.problems(text):
         raise ValueError("the card breaks the Hub's rules: " + "; ".join(problems))
     return text
+
+
+def facts(content: Mapping[str, Any], configs: Mapping[str, Mapping[str, pa.Table]]) -> Facts:
+    """Return what the card says beyond the manifest, from the rows.
+
+    Parameters
+    ----------
+    content
+        The manifest, with `title`.
+    configs
+        Config → split → rows.
+    """
+    columns = ["id", "license", "creation_method", "messages"]
+    published = [
+        row for table in configs.get("default", {}).values() for row in table.select(columns).to_pylist()
+    ]
+    example: dict[str, str] = {}
+    if published:
+        messages = min(published, key=lambda row: row["id"])["messages"]
+        example = {"prompt": messages[0]["content"], "answer": messages[-1]["content"]}
+    votes = [table.filter(table["counted"]) for table in configs.get("annotations", {}).values()]
+    return Facts(
+        title=content["title"],
+        language=languages.load(content["language"]["code"]),
+        licenses=sorted({row["license"] for row in published} - {None}),
+        creation_methods=sorted({row["creation_method"] for row in published}),
+        alpha=content["agreement"],
+        counted=Counter(question for table in votes for question in table["question"].to_pylist()),
+        example=example,
+    )
+
+
+def renderer() -> str:
+    """Hash what makes card and citation of a manifest and rows: template, words, code, and what writes the YAML."""
+    package = files("lrl_datasets")
+    code = [
+        package.joinpath(*name.split("/")).read_text(encoding="utf-8")
+        for name in ("release/card.py", "release/citation.py", "release/manifest.py", "schema.py")
+    ]
+    return schema.digest(_template(), *code, *(version(tool) for tool in ("datasets", "jinja2", "PyYAML")))
 
 
 def metadata(content: dict[str, Any], facts: Facts) -> dict[str, Any]:
@@ -135,6 +182,25 @@ def metadata(content: dict[str, Any], facts: Facts) -> dict[str, Any]:
     }
 
 
+def _ordered(content: dict[str, Any]) -> dict[str, Any]:
+    """Put what is written in a row into a fixed order: a manifest that was read has its keys by the alphabet."""
+    configs = {
+        name: {split: content["configs"][name][split] for split in schema.SPLITS if split in splits}
+        for name, splits in sorted(
+            content["configs"].items(), key=lambda one: [*schema.CONFIGS].index(one[0])
+        )
+    }
+    judged = content["judgements"]
+    reasons = {
+        name: judged["reasons"][name] for name in schema.JUDGEMENT_REASONS if name in judged["reasons"]
+    }
+    return content | {
+        "configs": configs,
+        "sources": dict(sorted(content["sources"].items())),
+        "judgements": judged | {"reasons": reasons},
+    }
+
+
 def _languages(content: dict[str, Any]) -> set[str]:
     """Return the languages that the sources declare for prompts and answers."""
     named = (
@@ -154,6 +220,10 @@ def _source_datasets(content: dict[str, Any]) -> list[str]:
         source.get("repo") or "original" for name, source in content["sources"].items() if name in published
     }
     return sorted(repos) or ["original"]
+
+
+def _template() -> str:
+    return files("lrl_datasets.cards").joinpath("dataset_card.md.j2").read_text(encoding="utf-8")
 
 
 def _cell(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lrl_datasets.release.diff import Changes, Diff
+from lrl_datasets.release.changes import Changes, Diff
 
 
 def changelog(

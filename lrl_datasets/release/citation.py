@@ -21,9 +21,15 @@ _KEYS = frozenset(
 )
 """The keys that the format's schema allows at the root; there are no others."""
 _REQUIRED = ("authors", "cff-version", "message", "title")
-# SPDX identifiers that sources name and the format's list of licences has. It reads several as a choice, which
-# rows under different licences are not, so only a single one is given.
-_LICENCES = ("Apache-2.0", "CC0-1.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0", "MIT", "ODbL-1.0")
+_LICENCES = frozenset(
+    """
+    AFL-3.0 Apache-2.0 Artistic-2.0 BSD-2-Clause BSD-3-Clause BSL-1.0 CC-BY-2.0 CC-BY-2.5 CC-BY-3.0 CC-BY-4.0
+    CC-BY-NC-2.0 CC-BY-NC-3.0 CC-BY-NC-4.0 CC-BY-NC-ND-3.0 CC-BY-NC-ND-4.0 CC-BY-NC-SA-2.0 CC-BY-NC-SA-3.0
+    CC-BY-NC-SA-4.0 CC-BY-ND-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 CDLA-Permissive-1.0 CDLA-Sharing-1.0 MIT
+    MPL-2.0 ODbL-1.0 OFL-1.1 PDDL-1.0 Unlicense
+    """.split()  # noqa: SIM905 — readable as a list of words
+)
+"""SPDX identifiers that sources name and the format's list of licences has; it knows no others."""
 
 
 def render(content: Mapping[str, Any], title: str, language: str, licenses: list[str]) -> str:
@@ -45,10 +51,21 @@ def entries(content: Mapping[str, Any], title: str, language: str, licenses: lis
     """Return the file as a dictionary, in the order in which it is written."""
     namespace, _, _ = content["repository"].partition("/")
     known = {name.lower(): name for name in _LICENCES}
-    license_ = known.get(licenses[0].lower()) if len(licenses) == 1 else None
+    spdx = [known[name.lower()] for name in licenses if name.lower() in known]
+    message = "If you use this dataset, please cite it with its version."
+    if len(licenses) > 1:
+        # The format reads a list as a choice, and has no key for a licence that SPDX does not know.
+        message += (
+            f" Its rows are under {len(licenses)} licences, and each names its own: {', '.join(licenses)}."
+        )
+    elif licenses and not spdx:
+        message += f" The licence of its rows: {licenses[0]}."
+    given: dict[str, Any] = {}
+    if spdx and len(spdx) == len(licenses):
+        given["license"] = spdx[0] if len(spdx) == 1 else spdx
     return {
         "cff-version": "1.2.0",
-        "message": "If you use this dataset, please cite it with its version.",
+        "message": message,
         "type": "dataset",
         "title": title,
         "authors": [
@@ -57,7 +74,7 @@ def entries(content: Mapping[str, Any], title: str, language: str, licenses: lis
         "version": content["version"],
         "url": f"https://huggingface.co/datasets/{content['repository']}",
         "keywords": [language, "instruction tuning", "low-resource languages"],
-        **({"license": license_} if license_ else {}),
+        **given,
     }
 
 
@@ -87,7 +104,7 @@ def problems(text: str, content: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"key {name!r} is not in the format" for name in data if name not in _KEYS)
     yield from (f"key {name!r} is missing" for name in _REQUIRED if not data.get(name))
     if data.get("cff-version") != "1.2.0":
-        yield f"cff-version is {data.get('cff-version')!r}, not '1.2.0'"
+        yield f"cff-version, the format's own, is {data.get('cff-version')!r}, not '1.2.0'"
     if data.get("type", "software") not in ("dataset", "software"):
         yield f"type {data['type']!r} is neither dataset nor software"
     if data.get("version") != content["version"]:

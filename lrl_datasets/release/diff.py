@@ -8,20 +8,21 @@ row. Rows keep their split for ever, so one that moved is always an error, and w
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
+from lrl_datasets.release.changes import Changes, Crossed, Diff
+from lrl_datasets.release.consequences import consequences, names_of, returned
 from lrl_datasets.release.locations import Release
 from lrl_datasets.release.renamed import keys_differ, rename
+from lrl_datasets.release.schema_changes import schema_changes
 from lrl_datasets.release.withdrawal import recognised
-
-Bump = Literal["major", "minor", "patch"]
 
 CONTENT = frozenset({"messages", "content_hash", "chosen", "rejected"})
 """The columns whose change is a change of text."""
@@ -29,71 +30,6 @@ _REVISION = frozenset({"source_revision", "batch"})
 """The columns that say from which state of its source a row was read."""
 _NOT_COMPARED = frozenset({"version", "files", "configs", "previous", "changelog", "withdrawn"})
 """Keys of the manifest that differ between any two versions, or are compared as rows."""
-
-
-@dataclass(frozen=True)
-class SchemaChange:
-    """One change of what a config is."""
-
-    config: str
-    change: str
-    """`column added`, `column removed`, `column retyped`, and `added` or `removed` of a config or split."""
-    name: str
-    """Of the column or split; empty for a config."""
-    before: str
-    after: str
-    bump: Bump
-
-
-@dataclass
-class Changes:
-    """What changed in the rows of one config, by id."""
-
-    before: int = 0
-    after: int = 0
-    added: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    """Without the withdrawn ones."""
-    withdrawn: list[str] = field(default_factory=list)
-    """Rows that somebody asked to be removed, and what depends on them (their votes and pairs)."""
-    content: list[str] = field(default_factory=list)
-    metadata: dict[str, list[str]] = field(default_factory=dict)
-    """Id → the columns that changed."""
-    revision_only: int = 0
-
-
-@dataclass
-class Diff:
-    """Everything that changed from one release to the next."""
-
-    before: dict[str, str]
-    """`repository`, `version` and `pseudonym_key` (its fingerprint)."""
-    after: dict[str, str]
-    schema: list[SchemaChange]
-    configs: dict[str, Changes]
-    moved: dict[str, tuple[str, str]]
-    """Id → its split before and after, in whichever config: an error."""
-    counts: dict[str, dict[str, dict[str, int]]]
-    """Source → language → what changed in `default`."""
-    withdrawn: list[str]
-    """Ids and pseudonyms that this version is the first to leave out on request."""
-    returned: list[str]
-    """Ids and pseudonyms that the older release left out on request and this one has again: an error."""
-    consequences: dict[str, str]
-    """Id → what happened to a row because of a withdrawal: a relative or a vote of it went."""
-    facts: list[str]
-    """Keys of the manifest that differ besides: tools, inputs, settings."""
-    untranslated: bool = False
-    """The pseudonym key is another and nobody gave the translation: the same record has two names."""
-
-    @property
-    def errors(self) -> list[str]:
-        """What may never happen between two releases, a sentence each."""
-        found = [f"row {name} moved from {old} to {new}" for name, (old, new) in sorted(self.moved.items())]
-        found += [f"{_kind(name)} {name} was withdrawn and is back" for name in self.returned]
-        if self.before["repository"] != self.after["repository"]:
-            found.insert(0, f"two datasets: {self.before['repository']} and {self.after['repository']}")
-        return found
 
 
 def compare(before: Release, after: Release, renamed: Mapping[str, str] | None = None) -> Diff:
@@ -110,7 +46,7 @@ def compare(before: Release, after: Release, renamed: Mapping[str, str] | None =
     untranslated = not renamed and keys_differ(before, after)
     if renamed:
         before = rename(before, renamed)
-    withdrawn = recognised(after.manifest, _names(before))
+    withdrawn = recognised(after.manifest, names_of(before))
     configs, moved, counts = {}, _moved(before, after), {}
     for config in schema.CONFIGS:
         old, new = _keyed(before, config), _keyed(after, config)
@@ -120,21 +56,20 @@ def compare(before: Release, after: Release, renamed: Mapping[str, str] | None =
                 moved |= _moved_rows(old, new)
         if config == "default":
             counts = _counts(old, new, configs.get(config, Changes()))
+    crossed = _crossed(before, after)
+    facts = _facts(before.manifest, after.manifest)
     return Diff(
         before=_named(before),
         after=_named(after),
-        schema=_schema_changes(before, after),
+        schema=schema_changes(before, after),
         configs=configs,
+        crossed=crossed,
         moved=moved,
         counts=counts,
         withdrawn=sorted(withdrawn),
-        returned=sorted(_returned(before, after, renamed or {})),
-        consequences=_consequences(before, configs, withdrawn),
-        facts=sorted(
-            name
-            for name in (before.manifest.keys() | after.manifest.keys()) - _NOT_COMPARED
-            if before.manifest.get(name) != after.manifest.get(name)
-        ),
+        returned=sorted(returned(before, after, renamed or {})),
+        consequences=consequences(before, configs, crossed, withdrawn, facts),
+        facts=facts,
         untranslated=untranslated,
     )
 
@@ -186,15 +121,33 @@ def _changes(old: pa.Table, new: pa.Table, withdrawn: set[str]) -> Changes:
                     fields[identity].append(name)
     for identity, names in fields.items():
         if not CONTENT.isdisjoint(names):
-            found.content.append(identity)
+            found.content[identity] = names
         elif told := [name for name in names if name not in _REVISION]:
             found.metadata[identity] = told
         else:
             found.revision_only += 1
-    for listed in (found.added, found.removed, found.withdrawn, found.content):
+    for listed in (found.added, found.removed, found.withdrawn):
         listed.sort()
-    found.metadata = dict(sorted(found.metadata.items()))
+    found.content, found.metadata = dict(sorted(found.content.items())), dict(sorted(found.metadata.items()))
     return found
+
+
+def _crossed(before: Release, after: Release) -> dict[str, Crossed]:
+    found = {}
+    for there, here in (("default", "rejected"), ("rejected", "default")):
+        old, new = _shared(_keyed(before, there), _keyed(after, here))
+        refused = new if here == "rejected" else old
+        if not refused.num_rows:
+            continue
+        names = [
+            name for name in new.column_names if name in old.column_names and name not in ("id", "split")
+        ]
+        differ = {name: _differ(old[name], new[name]) for name in names}
+        for at, (name, reason) in enumerate(
+            zip(refused["id"].to_pylist(), refused["reason"].to_pylist(), strict=True)
+        ):
+            found[name] = Crossed(there, here, str(reason), [one for one in names if differ[one][at]])
+    return dict(sorted(found.items()))
 
 
 def _shared(old: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -243,90 +196,36 @@ def _counts(old: pa.Table, new: pa.Table, changes: Changes) -> dict[str, dict[st
     return {source: dict(sorted(languages.items())) for source, languages in sorted(counts.items())}
 
 
-# ---- withdrawals ----------------------------------------------------------------------------------------
+# ---- manifest -------------------------------------------------------------------------------------------
 
 
-def _names(release: Release) -> set[str]:
-    """Return every id and pseudonym of a release: among them its successor's manifest knows who left, by hash."""
-    tables = [(release.split_map, "id")]
-    columns = (("default", "annotator"), ("rejected", "annotator"), ("annotations", "worker"))
-    tables += [(table, column) for config, column in columns if (table := release.rows(config)) is not None]
-    return {name for table, column in tables for name in table[column].to_pylist() if name is not None}
-
-
-def _returned(before: Release, after: Release, renamed: Mapping[str, str]) -> set[str]:
-    """Return the names in `after` that `before`'s manifest, made with its own key, says were withdrawn."""
-    old = {name: name for name in _names(after)}
-    old |= {new: was for was, new in renamed.items() if new in old}
-    known = recognised(before.manifest, {*old, *old.values()})
-    return {name for name, was in old.items() if not known.isdisjoint((name, was))}
-
-
-def _kind(name: str) -> str:
-    return "row" if len(name) == 24 else "annotator"  # as `withdrawn.txt` has them
-
-
-def _consequences(before: Release, configs: Mapping[str, Changes], withdrawn: set[str]) -> dict[str, str]:
-    """Say what happened to rows with a withdrawn relative (cluster, group) or a withdrawn person's vote."""
-    if not withdrawn:
-        return {}
-    sets: set[str] = set()
-    names = ["id", "annotator", "cluster", "group"]
-    records = [table.select(names) for c in ("default", "rejected") if (table := before.rows(c)) is not None]
-    rows = pa.concat_tables(records).to_pylist() if records else []
-    for row in rows:
-        if row["id"] in withdrawn or row["annotator"] in withdrawn:
-            sets |= {row["cluster"], row["group"]}
-    touched = {row["id"] for row in rows if row["cluster"] in sets or row["group"] in sets}
-    if (votes := before.rows("annotations")) is not None:
-        asked = pc.is_in(votes["worker"], pa.array(sorted(withdrawn), pa.string()))
-        touched |= set(votes.filter(pc.and_(asked, votes["counted"]))["answer_id"].to_pylist())
-    found: dict[str, str] = {}
-    for config in ("default", "rejected"):
-        changes = configs.get(config, Changes())
-        for identity in sorted(touched):
-            if identity in changes.removed:
-                found[identity] = f"left {config}"
-            elif identity in changes.metadata:
-                found[identity] = f"{config}: {', '.join(changes.metadata[identity])}"
-    for config in ("default", "rejected"):
-        for identity in sorted(touched.intersection(configs.get(config, Changes()).added)):
-            found[identity] = (
-                f"{found[identity]}, now in {config}" if identity in found else f"now in {config}"
-            )
-    return dict(sorted(found.items()))
-
-
-# ---- schema ---------------------------------------------------------------------------------------------
-
-
-def _schema_changes(before: Release, after: Release) -> list[SchemaChange]:
+def _facts(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Name what differs; of tools and settings, which value and how."""
     found = []
-    for config in (*schema.CONFIGS, *sorted(before.configs.keys() - schema.CONFIGS.keys())):
-        old, new = before.configs.get(config, {}), after.configs.get(config, {})
-        if not old or not new:
-            if old:
-                found.append(SchemaChange(config, "removed", "", "there", "", "major"))
-            if new:
-                found.append(SchemaChange(config, "added", "", "", "there", "minor"))
+    for name in sorted((old.keys() | new.keys()) - _NOT_COMPARED):
+        was, now = old.get(name), new.get(name)
+        if was == now:
             continue
-        for split in schema.SPLITS:
-            if (split in old) != (split in new):
-                change = "split removed" if split in old else "split added"
-                found.append(SchemaChange(config, change, split, "", "", "minor"))
-        was, now = next(iter(old.values())).schema, next(iter(new.values())).schema
-        for name in [*was.names, *(name for name in now.names if name not in was.names)]:
-            old_type = str(was.field(name).type) if name in was.names else ""
-            new_type = str(now.field(name).type) if name in now.names else ""
-            if not new_type:
-                found.append(SchemaChange(config, "column removed", name, old_type, "", "major"))
-            elif not old_type:
-                found.append(SchemaChange(config, "column added", name, "", new_type, "minor"))
-            elif (
-                was.field(name).type != now.field(name).type
-            ):  # not as strings: Parquet names a list's items anew
-                found.append(SchemaChange(config, "column retyped", name, old_type, new_type, "major"))
+        if name in ("builder", "language", "tools"):
+            found += _leaves(name, was, now)
+        elif name == "sources" and isinstance(was, dict) and isinstance(now, dict):
+            found += [
+                f"{name}.{one}" for one in sorted(was.keys() | now.keys()) if was.get(one) != now.get(one)
+            ]
+        else:
+            found.append(name)
     return found
+
+
+def _leaves(name: str, was: object, now: object) -> list[str]:
+    if was == now:
+        return []
+    if isinstance(was, dict) and isinstance(now, dict):
+        keys = sorted(was.keys() | now.keys())
+        return [leaf for key in keys for leaf in _leaves(f"{name}.{key}", was.get(key), now.get(key))]
+    if name.endswith("sha256"):
+        return [name]
+    return [f"{name}: {json.dumps(was, ensure_ascii=False)} → {json.dumps(now, ensure_ascii=False)}"]
 
 
 def _named(release: Release) -> dict[str, str]:

@@ -31,8 +31,6 @@ PARQUET: dict[str, Any] = {
     "store_schema": True,
 }
 
-SPLIT_MAP = pa.schema([("id", pa.string()), ("split", pa.string())])
-
 
 def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any], facts: card.Facts) -> Path:
     """Write the release folder at `place`, in the place of an earlier release.
@@ -62,7 +60,9 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
     try:
         new.chmod(0o755)
         pq.write_table(
-            rows.select(SPLIT_MAP.names).sort_by("id").combine_chunks(), new / "split_map.parquet", **PARQUET
+            rows.select(schema.SPLIT_MAP.names).sort_by("id").combine_chunks(),
+            new / "split_map.parquet",
+            **PARQUET,
         )
         described: dict[str, dict[str, dict[str, Any]]] = {}
         for config, splits in configs.items():
@@ -79,6 +79,8 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
         published = sum(split["rows"] for split in described.get("default", {}).values())
         content = {"changelog": changelog(None, None, content["version"], published)} | content
         content |= {
+            "title": facts.title,
+            "renderer": card.renderer(),
             "configs": described,
             "left_out_as_empty": [
                 f"{config}/{split}"

@@ -70,9 +70,9 @@ def read(folder: Path) -> dict[str, Any]:
 def leak_checked(content: Mapping[str, Any]) -> bool:
     """Say whether the rows were compared with the evaluation suite; with SAMPLE rows of it only a SAMPLE release is."""
     index = content["suite_index"]
-    if index is None:
+    if index is None or not index.get("tasks"):
         return False
-    return bool(content["sample"]) or not any(task.get("sample") for task in index.get("tasks", {}).values())
+    return bool(content["sample"]) or not any(task.get("sample") for task in index["tasks"].values())
 
 
 def write(folder: Path, content: dict[str, Any]) -> Path:

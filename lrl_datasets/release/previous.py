@@ -12,6 +12,7 @@ nobody can say its new name, so it stays in the split map under the old one and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lrl_datasets import pseudonyms, schema
 from lrl_datasets.errors import LrlError
@@ -47,6 +49,15 @@ class Previous:
         return dict(zip(table["id"].to_pylist(), table["split"].to_pylist(), strict=True))
 
     @cached_property
+    def content_hashes(self) -> dict[str, str]:
+        """Record → the hash of its text when it was read last; without those that could not be read."""
+        table = self.release.split_map
+        if "content_hash" not in table.column_names:
+            return {}
+        pairs = zip(table["id"].to_pylist(), table["content_hash"].to_pylist(), strict=True)
+        return {name: text for name, text in pairs if text is not None}
+
+    @cached_property
     def published(self) -> dict[str, str]:
         """Every row of config `default` → its split."""
         table = self.release.rows("default")
@@ -62,6 +73,16 @@ class Previous:
         columns = ["id", "content_hash", "annotator", "cluster", "messages"]
         tables = [self.release.rows(config) for config in ("default", "rejected")]
         return [row for table in tables if table is not None for row in table.select(columns).to_pylist()]
+
+    def not_read(self, ids: pa.ChunkedArray) -> pa.Table:
+        """Return `id`, `messages` and `lineage` of the published rows that are not among those read now."""
+        table = self.release.rows("default")
+        if table is None:
+            table = schema.SFT.empty_table()
+        gone = table.select(["id", "messages", "lineage"]).filter(
+            pc.invert(pc.is_in(table["id"], ids.combine_chunks()))
+        )
+        return gone.cast(pa.schema([(name, schema.SFT.field(name).type) for name in gone.column_names]))
 
     def drawn_as(self, name: str) -> str:
         """Return the name that draws and ties use: as if the key had stayed."""
@@ -121,43 +142,65 @@ class Previous:
     def without_votes_on_old_texts(self, judged: pa.Table, rows: pa.Table) -> pa.Table:
         """Let the votes on an edited answer's old text not count where the pool does not carry the text.
 
-        Where it does, the text itself decides (`crowd.quality`). Elsewhere a vote that the previous release had on
-        an answer whose text is another now was given to the old one, and stays so in every later release.
+        Where it does, the text itself decides (`crowd.quality`). Elsewhere the votes that the previous release had on
+        an answer whose text is another now were given to the old one, and stay so in every later release, also where
+        the answer was not read in between. What the same worker voted since then is a vote on the new text.
 
         Parameters
         ----------
         judged
             Decided judgements, with `text`.
         rows
-            Every record read, with `id` and `messages`.
+            Every record read, with `id`, `messages` and `content_hash`.
         """
         votes = self.release.rows("annotations")
         if votes is None:
             return judged
-        answers = {row["id"]: row["messages"][-1]["content"] for row in self.records if row["messages"]}
-        now = rows.select(["id", "messages"]).to_pylist()
-        edited = {
-            row["id"]
-            for row in now
-            if row["messages"]
-            and row["messages"][-1]["content"] != answers.get(row["id"], row["messages"][-1]["content"])
-        }
-        outdated = {
-            (vote["answer_id"], vote["question"], vote["worker"])
-            for vote in votes.select(["answer_id", "question", "worker", "reason"]).to_pylist()
+        edited = self._edited(rows)
+        columns = ["answer_id", "question", "worker", "label", "reason"]
+        old = Counter(
+            _vote(vote)
+            for vote in votes.select(columns).to_pylist()
             if vote["answer_id"] in edited or vote["reason"] == "text_changed"
-        }
-        columns = judged.select(["answer_id", "question", "worker", "text", "reason"]).to_pylist()
-        reasons = [
-            "text_changed"
-            if row["reason"] is None
-            and row["text"] is None
-            and (row["answer_id"], row["question"], row["worker"]) in outdated
-            else row["reason"]
-            for row in columns
+        )
+        listed = judged.select([*columns, "text"]).to_pylist()
+        reasons = [vote["reason"] for vote in listed]
+        # A second vote is a repeated one only where the first one counts: which that is, is found anew.
+        open_votes = [
+            at
+            for at, vote in enumerate(listed)
+            if vote["text"] is None and vote["reason"] in (None, "repeated_vote", "unknown_answer")
         ]
+        counted: set[tuple[str, ...]] = set()
+        for at in sorted(open_votes, key=lambda at: (listed[at]["label"] or "", at)):
+            name = _vote(listed[at])
+            if old[name] > 0:
+                old[name] -= 1
+                reasons[at] = "text_changed"
+            elif reasons[at] != "unknown_answer":
+                reasons[at] = "repeated_vote" if name[:3] in counted else None
+                counted.add(name[:3])
         judged = add_column(judged, "reason", reasons, pa.string())
         return add_column(judged, "counted", [reason is None for reason in reasons], pa.bool_())
+
+    def _edited(self, rows: pa.Table) -> set[str]:
+        """Return the ids of the records whose answer is another than the one that was read last."""
+        answers = {row["id"]: row["messages"][-1]["content"] for row in self.records if row["messages"]}
+        hashes = self.content_hashes
+        return {
+            row["id"]
+            for row in rows.select(["id", "messages", "content_hash"]).to_pylist()
+            if row["messages"]
+            and (
+                row["messages"][-1]["content"] != answers[row["id"]]
+                if row["id"] in answers
+                else row["content_hash"] != hashes.get(row["id"], row["content_hash"])
+            )
+        }
+
+
+def _vote(row: Mapping[str, Any]) -> tuple[str, ...]:
+    return row["answer_id"], row["question"], row["worker"], row["label"]
 
 
 def load(where: str | Path, repository: str, salt: str) -> Previous:
@@ -226,13 +269,19 @@ def translation(
 
 
 def split_map(rows: pa.Table, previous: Previous | None, withdrawn: Collection[str]) -> pa.Table:
-    """Return `id` → `split` of every record read, and of the earlier ones that were not read this time.
+    """Return `id`, `split` and `content_hash` of every record read, and of the earlier ones not read this time.
 
-    A record that comes back must find its old split. The withdrawn ones are in no split map.
+    A record that comes back must find its old split, and show whether its text is still the one that was judged. The
+    withdrawn ones are in no split map.
     """
-    splits = dict(zip(rows["id"].to_pylist(), rows["split"].to_pylist(), strict=True))
+    columns = [rows[name].to_pylist() for name in ("id", "split", "content_hash")]
+    found = {name: (split, text) for name, split, text in zip(*columns, strict=True)}
     if previous is not None:
-        splits = {name: split for name, split in previous.splits.items() if name not in withdrawn} | splits
-    return pa.table(
-        {"id": pa.array(list(splits), pa.string()), "split": pa.array(list(splits.values()), pa.string())}
-    )
+        earlier = {
+            name: (split, previous.content_hashes.get(name))
+            for name, split in previous.splits.items()
+            if name not in withdrawn
+        }
+        found = earlier | found
+    listed = [{"id": name, "split": split, "content_hash": text} for name, (split, text) in found.items()]
+    return pa.Table.from_pylist(listed, schema=schema.SPLIT_MAP)

@@ -5,6 +5,9 @@ read, refused or not, and all rows of a group share one split, so that nothing i
 measures it. A new group's split depends on its name, the salt and the shares alone, and a row that was read before
 keeps the split it had: rows come and go without moving the others. Where groups merge, test beats validation beats
 train, and the rows of the weaker split are refused.
+
+What the previous release published and nobody reads any more still ties its relatives: a text that comes back under
+another id, or a copy of one that was held out, goes where the old one was and not into train.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -50,9 +53,49 @@ class Splits:
         return "validation" if share < self.test + self.validation else "train"
 
 
-def with_groups(table: pa.Table) -> pa.Table:
-    """Add `group`, over every row read: the smallest id in it."""
-    return add_column(table, "group", groups(table), pa.string())
+def with_groups(
+    table: pa.Table,
+    previous: Previous | None = None,
+    cluster: Callable[[pa.Table], pa.Table] | None = None,
+) -> pa.Table:
+    """Add `group`, the smallest id in it, and `inherited`.
+
+    Parameters
+    ----------
+    table
+        Every row read, with `id`, `messages`, `lineage` and `cluster`.
+    previous
+        The release before, in the names of this build.
+    cluster
+        The filter that found the clusters, to find those of the rows that are not read any more.
+
+    Returns
+    -------
+    pa.Table
+        The same rows; `inherited` is the strongest split of the rows in the group that the previous release published
+        and nobody reads any more, null where there are none.
+    """
+    names = groups(table)
+    inherited: dict[str, str] = {}
+    gone = previous.not_read(table["id"]) if previous else None
+    if previous is not None and gone is not None and gone.num_rows:
+        tied = pa.concat_tables([table.select(gone.column_names), gone])
+        tied = (
+            cluster(tied)
+            if cluster
+            else add_column(tied, "cluster", tied["id"].combine_chunks(), pa.string())
+        )
+        sets = groups(tied)
+        smallest: dict[str, str] = {}
+        for name, one in zip(table["id"].to_pylist(), sets, strict=False):
+            smallest[one] = min(name, smallest.get(one, name))
+        names = [smallest[one] for one in sets[: table.num_rows]]
+        for name, one in zip(gone["id"].to_pylist(), sets[table.num_rows :], strict=True):
+            if one in smallest:
+                had = (previous.published[name], inherited.get(smallest[one], "train"))
+                inherited[smallest[one]] = max(had, key=schema.SPLITS.index)
+    table = add_column(table, "group", names, pa.string())
+    return add_column(table, "inherited", [inherited.get(name) for name in names], pa.string())
 
 
 def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) -> pa.Table:
@@ -61,8 +104,8 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
     Parameters
     ----------
     table
-        Rows with `id`, `cluster`, `group`, `creation_method`, `may_hold_out`, `helpfulness`, `n_votes` and the
-        marks of all earlier filters.
+        Rows with `id`, `cluster`, `group`, `inherited`, `creation_method`, `may_hold_out`, `helpfulness`, `n_votes`
+        and the marks of all earlier filters.
     splits
         The builder's salt and shares.
     previous
@@ -74,9 +117,10 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
         The same rows in the same order with `split` (the one it had; of a new row its group's) and
         `mark.held_out`, `mark.duplicates` and their details.
     """
-    rows = table.select(
-        ["id", "group", "cluster", "creation_method", "may_hold_out", "helpfulness", "n_votes"]
-    ).to_pylist()
+    columns = (
+        "id", "group", "inherited", "cluster", "creation_method", "may_hold_out", "helpfulness", "n_votes",
+    )  # fmt: skip
+    rows = table.select(columns).to_pylist()
     group_split = _of_groups(rows, splits, previous)
     kept = previous.splits if previous else {}
     row_split = [kept.get(row["id"], group_split[row["group"]]) for row in rows]
@@ -108,7 +152,7 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
 
 
 def _of_groups(rows: list[Row], splits: Splits, previous: Previous | None) -> dict[str, str]:
-    """Return each group's split: the strongest that a member had, else train or drawn."""
+    """Return each group's split: the strongest that a member had or inherits, else train or drawn."""
     members: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         members[str(row["group"])].append(row)
@@ -116,6 +160,7 @@ def _of_groups(rows: list[Row], splits: Splits, previous: Previous | None) -> di
     for group, listed in members.items():
         ids = [str(row["id"]) for row in listed]
         had = [previous.splits[name] for name in ids if name in previous.splits] if previous else []
+        had += [str(row["inherited"]) for row in listed if row["inherited"] is not None]
         if had:
             found[group] = max(had, key=schema.SPLITS.index)  # train, validation, test: from weak to strong
         elif any(_may_be_held_out(row) for row in listed):

@@ -15,8 +15,10 @@ import pyarrow as pa
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release.changelog import changelog
-from lrl_datasets.release.diff import Bump, Diff, compare
+from lrl_datasets.release.changes import Diff
+from lrl_datasets.release.diff import compare
 from lrl_datasets.release.locations import Release
+from lrl_datasets.release.schema_changes import Bump
 
 
 def settle(

@@ -121,8 +121,9 @@ def leave(
         kept = add_column(
             kept, column, _by_smallest(kept["id"].to_pylist(), kept[column].to_pylist()), pa.string()
         )
+    # Also where only the answer was deleted from its export, and the votes on it were left.
     leaving = pc.or_(
-        pc.is_in(judged["answer_id"], gone),
+        pc.is_in(judged["answer_id"], pa.array(sorted(why), pa.string())),
         pc.is_in(judged["worker"], pa.array(sorted(asked.annotators), pa.string())),
     )
     people = set(rows["annotator"].to_pylist()) | set(judged["worker"].to_pylist())
@@ -230,6 +231,23 @@ def add(file: Path, lines: Iterable[str]) -> list[str]:
     except OSError as error:
         raise LrlError(f"{file}: cannot be written ({error.strerror or error})") from None
     return [line for line, _ in new]
+
+
+def check_writable(to_record: Mapping[Path, list[str]]) -> None:
+    """Refuse to go on where lines could not be added: the release would be there, and the next one lack them.
+
+    Raises
+    ------
+    LrlError
+        A file, or the folder that it is replaced in, cannot be written.
+    """
+    for file, lines in to_record.items():
+        missing = [
+            line for line in lines if not file.exists() or _parsed(line, line) not in dict(_lines(file))
+        ]
+        if missing and file.parent.exists() and not os.access(file.parent, os.W_OK):
+            shown = "\n  ".join(missing)
+            raise LrlError(f"{file}: cannot be written, and lacks\n  {shown}")
 
 
 def _lines(file: Path) -> list[tuple[tuple[str, str] | None, str]]:

@@ -85,7 +85,11 @@ class Campaign:
             inputs=list(inputs.values()),
             left_out=_untouched(pools),
             quarantine=[(file, row, raw) for (file, row), raw in quarantine.items()],
-            facts=_facts(campaign, pools),
+            facts={
+                **_facts(campaign, pools),
+                "may_hold_out": self.may_hold_out,
+                "may_be_unjudged": self.may_be_unjudged,
+            },
         )
 
     def _candidates(self, campaign: CampaignFile, stage: AnswerStage, export: Export) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from lrl_datasets.errors import LrlError, NoAnswer
+from lrl_datasets.errors import LrlError, NoAnswer, NotOnHub
 from lrl_datasets.sources.records import Records
 from lrl_datasets.sources.tables import Where, find_files, read_table
 
@@ -165,29 +165,28 @@ def _plainly(error: Exception, asked: Sequence[str]) -> tuple[type[LrlError], st
     from httpx2 import HTTPError
     from huggingface_hub import errors
 
-    files = "read it from files instead with --source NAME=PATH"
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
         chain.append(cause)
     told: tuple[tuple[type[LrlError], tuple[type[BaseException], ...], str], ...] = (
-        (LrlError, (errors.GatedRepoError,), "access to the dataset must be asked for on the Hub first"),
-        (LrlError, (errors.RevisionNotFoundError,), "no such revision on the Hub"),
+        (NotOnHub, (errors.GatedRepoError,), "access to the dataset must be asked for on the Hub first"),
+        (NotOnHub, (errors.RevisionNotFoundError,), "no such revision on the Hub"),
         (
-            LrlError,
+            NotOnHub,
             (errors.RepositoryNotFoundError, DatasetNotFoundError),
             "no such dataset on the Hub, or no access",
         ),
         (
-            LrlError,
+            NotOnHub,
             (errors.RemoteEntryNotFoundError,),
             f"the dataset has no file {' or '.join(asked)}".rstrip(),
         ),
-        (NoAnswer, (errors.OfflineModeIsEnabled,), f"the Hub is switched off (HF_HUB_OFFLINE); {files}"),
+        (NoAnswer, (errors.OfflineModeIsEnabled,), "the Hub is switched off (HF_HUB_OFFLINE)"),
         (NoAnswer, (errors.HfHubHTTPError,), f"the Hub answers with HTTP {_status(chain)}"),
         (
             NoAnswer,
             (HTTPError, ConnectionError, errors.LocalEntryNotFoundError),
-            f"the Hub cannot be reached; {files}",
+            "the Hub cannot be reached",
         ),
     )
     for raised, kinds, said in told:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import select
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from lrl_datasets import local_hub
 from lrl_datasets.errors import LrlError
-from lrl_datasets.local_hub import Fault, Store
+from lrl_datasets.local_hub import Fault, HubError, Store
 from lrl_datasets.local_hub.mirror import mirror
 from lrl_datasets.local_hub.store import Changes
 from tests.hub import client_environment, run_client
@@ -154,7 +161,120 @@ def test_a_killed_run_leaves_nothing_half_and_goes_on(far: local_hub.Server, tmp
     )
 
 
+def test_a_run_goes_on_within_a_file(far: local_hub.Server, tmp_path: Path) -> None:
+    """Kill it in the middle of a file: the next run asks for the rest only, and the whole has its hash."""
+    large = os.urandom(48 << 20)
+    entry = far.store.objects.lfs_entry(*far.store.objects.add([large]))
+    far.store.commit("models", "lrl-align/tiny", "main", Changes({"large.bin": entry}), title="large")
+    code = "import sys; from lrl_datasets.cli import app; "
+    code += "app(['hub', 'mirror', 'models/lrl-align/tiny', '--dir', 'near', '--endpoint', sys.argv[1]])"
+    environment = client_environment(far.url, tmp_path / "home")
+    sent: list[int] = []
+    with (
+        slowly(far.url, sent) as url,
+        subprocess.Popen([sys.executable, "-c", code, url], cwd=tmp_path, env=environment) as killed,
+    ):
+        deadline = time.monotonic() + 60
+        while sum(sent) < 24 << 20 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(killed.pid, signal.SIGKILL)
+    parts = list((tmp_path / "near/mirror").glob(f"*/{entry.sha256}"))
+    here = parts[0].stat().st_size
+    assert 8 << 20 < here < len(large)
+    sent.clear()
+    with slowly(far.url, sent) as url:
+        run = [sys.executable, "-c", code, url]
+        done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert "lrl-align/tiny@main is commit" in done.stdout, done.stderr
+    assert len(large) - here <= sum(sent) < len(large) - here + (2 << 20)
+    assert Store(tmp_path / "near").objects.path(entry.sha256).read_bytes() == large
+    assert list((tmp_path / "near/mirror").iterdir()) == []
+
+
+@contextmanager
+def slowly(url: str, sent: list[int]) -> Iterator[str]:
+    """Pass a Hub's bytes on at some 60 MB/s; `sent` has what went to clients."""
+    target = urlsplit(url)
+
+    class Relay(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection((target.hostname, target.port)) as behind, suppress(OSError):
+                pair = [self.request, behind]
+                while True:
+                    for one in select.select(pair, [], [])[0]:
+                        data = one.recv(1 << 16)
+                        if not data:
+                            return
+                        if one is behind:
+                            sent.append(len(data))
+                            time.sleep(0.001)
+                            self.request.sendall(data)
+                        else:
+                            behind.sendall(data)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Relay) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_part_of_another_file_is_fetched_anew(far: local_hub.Server, tmp_path: Path) -> None:
+    v1 = far.store.commit_at("datasets", DATA, "v1")
+    entry = v1.files["default/train.parquet"]
+    for rubbish in (b"x" * (entry.size - 1), b"x" * entry.size, b"x" * (entry.size + 1)):
+        place = tmp_path / "near/mirror" / v1.id / entry.sha256
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(rubbish)
+        if len(rubbish) <= entry.size:
+            with pytest.raises(LrlError, match=r"default/train\.parquet is not what its hash says"):
+                mirror(tmp_path / "near", [f"datasets/{DATA}@v1"], far.url)
+    assert mirror(tmp_path / "near", [f"datasets/{DATA}@v1"], far.url)[0].files == 5
+
+
+def test_a_hub_is_not_mirrored_onto_itself(far: local_hub.Server, tmp_path: Path) -> None:
+    head = far.store.commit_at("datasets", DATA, "main")
+    before = {path: path.read_bytes() for path in far.store.root.rglob("*.json")}
+    with pytest.raises(LrlError, match=r"serves .*far itself, so there is nothing to mirror"):
+        mirror(tmp_path / "far", [f"datasets/{DATA}@v2"], far.url)
+    assert {path: path.read_bytes() for path in far.store.root.rglob("*.json")} == before
+    # Also where it cannot be told, behind a proxy, say: a commit never changes.
+    commit = dataclasses.replace(head, parent=None, title="mirrored", source="https://example.org")
+    far.store.adopt("datasets", DATA, commit, "v2", {"v2"}, private=False)
+    assert {path: path.read_bytes() for path in far.store.root.rglob("*.json")} == before
+    assert len(list(Store(tmp_path / "far").history("datasets", DATA, "main"))) == 3
+    with pytest.raises(HubError, match="has other files here"):
+        far.store.adopt("datasets", DATA, dataclasses.replace(commit, files={}), "v2", {"v2"}, private=False)
+
+
+def test_a_tag_that_stands_elsewhere_is_said_before_anything_is_fetched_or_written(
+    far: local_hub.Server, tmp_path: Path
+) -> None:
+    near = Store(tmp_path / "near")
+    near.create("datasets", DATA)
+    near.create_tag("datasets", DATA, "v1", "main")
+    before = sorted(near.root.rglob("*"))
+    far.requests.clear()
+    with pytest.raises(LrlError, match="tag v1 stands at"):
+        mirror(tmp_path / "near", [f"datasets/{DATA}@v1"], far.url)
+    assert fetched(far) == [] and sorted(near.root.rglob("*")) == before
+
+
+def test_main_is_not_moved_off_a_history_that_was_squashed(far: local_hub.Server, tmp_path: Path) -> None:
+    near = Store(tmp_path / "near")
+    near.create("datasets", DATA)
+    near.commit("datasets", DATA, "main", Changes({"a.txt": near.objects.add_regular(b"a")}), title="own")
+    near.squash("datasets", DATA, "main", "own, in one")
+    own = near.resolve("datasets", DATA, "main")
+    mirror(tmp_path / "near", [f"datasets/{DATA}@v1"], far.url)
+    assert near.resolve("datasets", DATA, "main") == own and near.refs("datasets", DATA).tags
+
+
 def test_a_file_that_is_not_what_its_hash_says_is_refused(far: local_hub.Server, tmp_path: Path) -> None:
+    far.store.objects.quick = 0  # or the far Hub would notice itself
     for name, path in (("one", "default/train.parquet"), ("two", "README.md")):
         entry = far.store.commit_at("datasets", DATA, "v1").files[path]
         place = far.store.objects.path(entry.sha256)

@@ -11,7 +11,7 @@ import pytest
 
 from lrl_datasets import local_hub
 from lrl_datasets.errors import LrlError
-from lrl_datasets.local_hub import Store
+from lrl_datasets.local_hub import Store, presence
 from lrl_datasets.local_hub.mirror import mirror
 from tests.hub import client_environment
 from tests.test_cli import lrl
@@ -51,7 +51,23 @@ def test_a_second_server_of_a_store_is_told_of_the_first_until_that_is_gone(tmp_
     local_hub.serve(tmp_path / "hub").close()
 
 
-def test_who_is_just_starting_has_no_address_yet(tmp_path: Path) -> None:
+def test_a_server_that_is_just_dying_is_waited_for(tmp_path: Path) -> None:
+    """As after kill -9 of a large one: it answers no more, and still holds the store for a moment."""
+    code = "import sys, time; from filelock import FileLock; FileLock(sys.argv[1]).acquire(); print(flush=True)\n"
+    code += "time.sleep(float(sys.argv[2]))"
+    local_hub.Store(tmp_path / "hub")
+    for port in ("", 9):
+        if port:
+            (tmp_path / "hub/locks/server.json").write_text('{"pid": 1, "url": "http://127.0.0.1:9"}')
+        lock = str(tmp_path / "hub/locks/server.lock")
+        with subprocess.Popen([sys.executable, "-c", code, lock, "1.5"], stdout=subprocess.PIPE) as dying:
+            assert dying.stdout is not None
+            dying.stdout.readline()
+            local_hub.serve(tmp_path / "hub").close()
+
+
+def test_who_is_just_starting_has_no_address_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "PATIENCE", 0.3)
     with local_hub.serve(tmp_path / "hub"):
         (tmp_path / "hub/locks/server.json").unlink()
         with pytest.raises(LrlError, match="by a process that is just starting"):

@@ -522,6 +522,80 @@ def test_a_line_of_the_log_says_when_who_what_and_how_it_went(tmp_path: Path) ->
     assert when.tzinfo is not None and abs((datetime.now(UTC) - when).total_seconds()) < 120
 
 
+def test_numbers_and_nesting_beyond_reason_are_answered_in_a_sentence(
+    hub: local_hub.Server, commit: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    size, digits = len(FILES["default/train.parquet"]), "9" * 5000
+    where = f"{RESOLVE}/main/default/train.parquet"
+    assert request(hub, "GET", where, {"Range": f"bytes={digits}-"})[0] == 416
+    assert len(request(hub, "GET", where, {"Range": f"bytes=1-{digits}"})[2]) == size - 1
+    assert len(request(hub, "GET", where, {"Range": f"bytes=-{digits}"})[2]) == size
+    api = "/api/datasets/lrl-align/two-configs"
+    deep = b"[" * 100_000
+    bodies = (
+        deep,
+        b'{"tag": NaN}',
+        b'{"tag": ' + b"9" * 5000 + b"}",
+        b'{"files": [{"path": "x", "size": 1e999}]}',
+    )
+    for body in bodies:
+        for path in (f"{api}/tag/main", f"{api}/preupload/main", f"{api}/commit/main", "/api/validate-yaml"):
+            status, _, told = request(hub, "POST", path, body=body)
+            assert status == 400 or (path.endswith("yaml") and b"1e999" in body), (path, body[:20], told)
+    for query in ("cursor=-1", "cursor=x", f"cursor={digits}", "limit=-1"):
+        status, _, told = request(hub, "GET", f"{api}/tree/main?{query}")
+        assert status == 400 and "must be a count" in json.loads(told)["error"]
+    status, _, told = request(hub, "POST", f"{api}/tag/main", {"Content-Length": digits})
+    assert status == 400 and "Content-Length" in json.loads(told)["error"]
+    with socket.create_connection(
+        (urlsplit(hub.url).hostname, urlsplit(hub.url).port), timeout=10
+    ) as connection:
+        connection.sendall(b"GET http://[ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert connection.recv(20).startswith(b"HTTP/1.1 ")
+    assert not [record for record in caplog.records if record.exc_info and record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("kind", "repo_id"),
+    [("dataset", "a/tree"), ("model", "a/resolve"), ("dataset", "local/commit"), ("model", "datasets/x"),
+     ("model", "api/x"), ("dataset", "resolve/x"), ("model", "raw/x"), ("model", "lfs/x")],
+)  # fmt: skip
+def test_no_name_makes_an_address_that_means_something_else(
+    hub: local_hub.Server, kind: str, repo_id: str
+) -> None:
+    organisation, name = repo_id.split("/")
+    body = json.dumps({"name": name, "organization": organisation, "type": kind}).encode()
+    status, _, told = request(hub, "POST", "/api/repos/create", body=body)
+    assert status == 400 and "Invalid repository id" in json.loads(told)["error"]
+    assert not hub.store.exists(f"{kind}s", repo_id)
+
+
+def test_a_browser_is_told_on_a_page_what_is_not_there(hub: local_hub.Server, commit: str) -> None:
+    accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nothing/here/<b>", f"{RESOLVE}/main/nothing.txt", "/datasets/lrl-align/none"):
+        status, headers, body = request(hub, "GET", path.replace("<", "%3C").replace(">", "%3E"), accept)
+        assert (status, headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert b"Not found" in body and b'<a href="/">' in body and b"<b>" not in body
+    status, headers, body = request(hub, "GET", "/datasets/lrl-align/none", {"Accept": "*/*"})
+    assert (status, bool(json.loads(body)["error"])) == (404, True)
+
+
+def test_the_endpoint_of_a_network_is_one_that_other_machines_reach(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from lrl_datasets.cli import main; main()"]
+    arguments = ["hub", "serve", "--port", "0", "--dir", "hub", "--host", "0.0.0.0"]
+    with subprocess.Popen(
+        [*command, *arguments], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=os.environ | {"LRL_HUB_TOKEN": "hf_secret"},
+    ) as server:  # fmt: skip
+        assert server.stdout is not None
+        server.stdout.readline()
+        url = server.stdout.readline().removeprefix("export HF_ENDPOINT=").strip()
+        assert urlsplit(url).hostname not in ("0.0.0.0", "127.0.0.1", None)
+        assert json.loads(request(url, "GET", "/api/datasets")[2]) == []
+        server.terminate()
+
+
 @given(
     st.binary(max_size=40),
     st.integers(0, 60),
@@ -551,7 +625,19 @@ def test_a_body_ends_where_it_ends_by_length_and_in_chunks(parts: list[bytes], s
         assert connection.read() == b"GET / next"
 
 
-@pytest.mark.parametrize("stream", [b"", b"5\r\nab", b"zz\r\nab\r\n", b"-1\r\n"])
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"",
+        b"5\r\nab",
+        b"zz\r\nab\r\n",
+        b"-1\r\n",
+        b"-5\r\nabcde\r\n",
+        b"+2\r\nab\r\n",
+        b"0x2\r\nab\r\n",
+        b"f" * 99,
+    ],
+)
 def test_a_body_that_breaks_off_is_noticed(stream: bytes) -> None:
     with pytest.raises(BrokenBody):
         io.BufferedReader(Body(io.BytesIO(stream), None, "chunked")).read()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from lrl_datasets import card_validator, languages
-from lrl_datasets.release import card, citation
+from lrl_datasets import card_validator, languages, pseudonyms
+from lrl_datasets.release import card, citation, locations
 from tests.test_build import answers, run
 
 FACTS = card.Facts(
@@ -51,11 +52,15 @@ def test_a_first_release_has_one_entry(content: dict[str, Any]) -> None:
 def test_the_changelog_goes_over_all_versions_and_names_the_deprecated(content: dict[str, Any]) -> None:
     text = card.render(content | {"changelog": CHANGELOG}, FACTS)
     rows = [line for line in text.splitlines() if line.startswith(("| 2.", "| 1."))]
-    assert [row.split("|")[1].strip() for row in rows] == ["2.0.0", "1.1.0", "1.0.0 (deprecated since 1.1.0)"]
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "2.0.0",
+        "1.1.0",
+        f"1.0.0 (deprecated: use {content['version']})",
+    ]
     assert rows[0].endswith("| default column removed mood |")
     assert (
-        "> **Deprecated: v1.0.0.** It holds rows that somebody has since asked to be removed.\n> Please use v"
-        in text
+        "> **Deprecated: v1.0.0.** It may hold rows or votes that somebody has since asked to be removed.\n"
+        f"> Please use v{content['version']} instead." in text
     )
     assert card_validator.problems(text) == []
 
@@ -64,7 +69,7 @@ def test_several_deprecated_versions_are_one_note(content: dict[str, Any]) -> No
     log = [ENTRY | {"version": version, "superseded_by": by}
            for version, by in (("1.2.0", None), ("1.1.1", "1.2.0"), ("1.1.0", "1.2.0"))]  # fmt: skip
     text = card.render(content | {"version": "1.2.0", "changelog": log}, FACTS)
-    assert "> **Deprecated: v1.1.1, v1.1.0.** They hold rows that" in text
+    assert "> **Deprecated: v1.1.1, v1.1.0.** They may hold rows or votes that" in text
     assert "> Please use v1.2.0 instead.\n\n| config |" in text
 
 
@@ -78,6 +83,35 @@ def test_sample_rows_of_the_suite_are_no_leak_check_of_a_real_release(content: d
     old = {"sha256": "0" * 64, "tasks": {"t": entry}}  # an index of before the mark
     assert "NOT LEAK-CHECKED" not in card.render(content | {"suite_index": old}, FACTS)
     assert "without a suite index" in card.render(content | {"suite_index": None}, FACTS)
+
+
+def test_an_index_without_a_task_is_no_leak_check(content: dict[str, Any]) -> None:
+    text = card.render(content | {"suite_index": {"sha256": "0" * 64, "tasks": {}}}, FACTS)
+    assert "**NOT LEAK-CHECKED.** The suite index of this build holds no task:" in text
+    assert "compared with" not in text
+
+
+def test_whose_key_the_pseudonyms_have(content: dict[str, Any]) -> None:
+    public = pseudonyms.fingerprint(pseudonyms.SAMPLE_KEY)
+    for sample in (True, False):  # a SAMPLE campaign may be built with the maintainers' own key
+        text = card.render(content | {"sample": sample}, FACTS)
+        assert "keyed hashes that only the maintainers could link." in text and "public key" not in text
+    text = card.render(content | {"sample": True, "pseudonym_key": public}, FACTS)
+    assert "(here under a public key: nobody stands behind them)." in text
+
+
+def test_the_card_follows_from_the_manifest_and_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LRL_PSEUDONYM_KEY", "a key for the tests only")
+    built = run(tmp_path, answers())
+    release = locations.read(built.folder)
+    assert release.manifest["title"] == "Mini"
+    assert release.manifest["renderer"] == card.renderer()
+    facts = card.facts(release.manifest, release.configs)
+    assert card.render(release.manifest, facts) == (built.folder / "README.md").read_text()
+    empty = card.facts(release.manifest, {})
+    assert (empty.licenses, empty.example, empty.counted) == ([], {}, {})
 
 
 def test_a_dataset_without_people_is_cited_too(content: dict[str, Any]) -> None:
@@ -110,9 +144,19 @@ def test_the_citation_has_the_formats_keys_and_no_date(content: dict[str, Any]) 
     assert data["authors"][0].keys() == {"name", "website"}
     assert "date-released" not in data
     assert data["url"] == "https://huggingface.co/datasets/test/mini"
-    # It reads several licences as a choice, which rows under different ones are not.
-    assert "license" not in citation.entries(content, "Mini", "Swahili", ["CC0-1.0", "MIT"])
-    assert "license" not in citation.entries(content, "Mini", "Swahili", ["cc"])
+    assert data["license"] == "CC0-1.0"
+
+
+def test_the_citation_names_every_licence(content: dict[str, Any]) -> None:
+    told = citation.entries(content, "Mini", "Swahili", ["CC0-1.0", "apache-2.0"])
+    assert told["license"] == ["CC0-1.0", "Apache-2.0"]
+    # The format reads a list as a choice, which rows under different licences are not.
+    assert "under 2 licences, and each names its own: CC0-1.0, apache-2.0" in told["message"]
+    # It knows no licence outside SPDX, and has no key for one that is in it beside one that is not.
+    told = citation.entries(content, "Mini", "Swahili", ["CC0-1.0", "cc"])
+    assert "license" not in told and "each names its own: CC0-1.0, cc." in told["message"]
+    told = citation.entries(content, "Mini", "Swahili", ["cc"])
+    assert "license" not in told and told["message"].endswith("The licence of its rows: cc.")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +164,8 @@ def test_the_citation_has_the_formats_keys_and_no_date(content: dict[str, Any]) 
     [
         ("a: [", "no YAML"),
         ("- a", "not a mapping"),
-        ("cff-version: 1.1.0", "cff-version is '1.1.0'"),
+        ("cff-version: 1.1.0", "cff-version, the format's own, is '1.1.0'"),
+        ("cff-version: 1.2.0\nversion: 9.9.9", "version is '9.9.9', the manifest says 1.0.0"),
         ("type: poem", "neither dataset nor software"),
         ("url: https://huggingface.co/datasets/test/other", "is not that of test/mini"),
     ],

@@ -89,7 +89,8 @@ def test_added_removed_edited_and_judged_anew(tmp_path: Path, release: Release) 
     found = compare(release, built(tmp_path, "two", after, votes))
     default = found.configs["default"]
     texts = [row["OUTPUT:answer"] for row in rows]
-    assert default.content == [id_of(release, texts[0])]
+    assert list(default.content) == [id_of(release, texts[0])]
+    assert {"messages", "content_hash"} <= set(default.content[id_of(release, texts[0])])
     assert default.removed == [id_of(release, texts[9])]
     assert len(default.added) == 1 and default.added[0] not in release.split_map["id"].to_pylist()
     assert "n_votes" in default.metadata[id_of(release, texts[3])]
@@ -117,7 +118,7 @@ def test_a_vote_more_leaves_the_other_votes_of_its_export_unchanged(tmp_path: Pa
         release, built(tmp_path, "two", rows, [*all_yes(rows), *judged(rows[0], *["yes"] * 4)[3:]])
     )
     judgements = found.configs["annotations"]
-    assert (len(judgements.added), judgements.removed, judgements.content) == (1, [], [])
+    assert (len(judgements.added), judgements.removed, judgements.content) == (1, [], {})
     # They come from an export of another hash, which says nothing of them.
     assert (judgements.metadata, judgements.revision_only) == ({}, 30)
     assert (required_bump(found), minimum_version("1.0.9", found)) == ("minor", "1.1.0")
@@ -128,7 +129,7 @@ def test_a_source_that_moved_on_is_one_number(release: Release) -> None:
         return add_column(table, "source_revision", ["f" * 40] * table.num_rows, pa.string())
 
     default = (found := compare(release, edited(release, "default", moved_on))).configs["default"]
-    assert (default.revision_only, default.metadata, default.content) == (10, {}, [])
+    assert (default.revision_only, default.metadata, default.content) == (10, {}, {})
     assert required_bump(found) == "patch"
 
 
@@ -155,6 +156,53 @@ def test_schema_changes(release: Release) -> None:
     assert bump_of(gone) == ("major", {"annotations removed"})
     assert required_bump(compare(gone, release)) == "minor"
     assert minimum_version("1.4.2", compare(release, gone)) == "2.0.0"
+
+
+def test_a_split_that_is_gone_is_a_break(release: Release) -> None:
+    def without(split: str) -> Release:
+        tables = {name: table for name, table in release.configs["default"].items() if name != split}
+        return replace(release, configs={**release.configs, "default": tables})
+
+    found = compare(release, without("test"))
+    assert [(one.change, one.name, one.bump) for one in found.schema] == [("split removed", "test", "major")]
+    assert minimum_version("1.4.2", found) == "2.0.0"
+    assert required_bump(compare(without("test"), release)) == "minor"
+
+
+def test_a_row_that_is_refused_now_is_told_with_its_reason(tmp_path: Path, release: Release) -> None:
+    rows = answers()
+    new_text = "Mto Rufiji hupita kusini mwa Tanzania, na maji yake huishia katika Bahari ya Hindi."
+    votes = [*all_yes(rows[2:]), *judged(rows[0], "no", "no", "no"), *judged(rows[1], "no", "no", "no")]
+    after = built(
+        tmp_path, "two", [rows[0], dict(rows[1]) | {"OUTPUT:answer": new_text}, *rows[2:9]],
+        [vote | {"INPUT:answer": new_text} if vote in judged(rows[1], "no", "no", "no") else vote for vote in votes],
+    )  # fmt: skip
+    found = compare(release, after)
+    one, two, gone = (id_of(release, rows[n]["OUTPUT:answer"]) for n in (0, 1, 9))
+    assert found.configs["default"].removed == sorted([one, two, gone])
+    assert found.crossed.keys() == {one, two}
+    assert {(was.before, was.after, was.reason) for was in found.crossed.values()} == {
+        ("default", "rejected", "unhelpful")
+    }
+    assert "content_hash" in found.crossed[two].fields and "content_hash" not in found.crossed[one].fields
+    back = compare(after, release).crossed[one]
+    assert (back.before, back.after, back.reason) == ("rejected", "default", "unhelpful")
+    assert json.loads(json.dumps(as_json(found)))["crossed"][one]["reason"] == "unhelpful"
+    said = lrl("diff", release.folder, after.folder, cwd=tmp_path)
+    assert f"{one} (refused, before published: unhelpful)" in said
+    assert f"{two} (refused, before published: unhelpful; its text changed)" in said
+    assert f"{gone} (not read any more)" in said
+
+
+def test_settings_are_told_with_their_values(release: Release) -> None:
+    settings = release.manifest["builder"]["settings"]
+    margin = release.manifest | {
+        "builder": release.manifest["builder"] | {"settings": settings | {"preference_margin": 0.25}},
+        "sources": {"other": {}},
+    }
+    assert compare(release, replace(release, manifest=margin)).facts == [
+        "builder.settings.preference_margin: 0.5 → 0.25", "sources.campaign", "sources.other",
+    ]  # fmt: skip
 
 
 def test_a_row_that_moved_between_splits_is_an_error(release: Release) -> None:
@@ -300,7 +348,10 @@ def test_the_command_prints_tables_writes_json_and_fails_on_a_moved_row(
     assert release.folder is not None
     said = lrl("diff", release.folder, after, "--json", "diff.json", cwd=tmp_path)
     gone = id_of(release, rows[0]["OUTPUT:answer"])
-    assert f"default, removed: 1\n  {gone}" in said and "calls for 1.1.0 or above (minor)" in said
+    assert (
+        f"default, removed: 1\n  {gone} (not read any more)" in said
+        and "calls for 1.1.0 or above (minor)" in said
+    )
     written = json.loads((tmp_path / "diff.json").read_text())
     assert written["configs"]["default"]["removed"] == [gone]
     assert (written["bump"], written["minimum_version"], written["errors"]) == ("minor", "1.1.0", [])

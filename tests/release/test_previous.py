@@ -159,7 +159,7 @@ def test_the_worked_case(tmp_path: Path) -> None:
     assert second.diff is not None
     changes = second.diff.configs["default"]
     assert (changes.added, changes.withdrawn) == (sorted([identity(link), identity(fresh)]), [identity(gone)])
-    assert (changes.removed, changes.content) == ([identity(tied)], [identity(edited)])
+    assert (changes.removed, list(changes.content)) == ([identity(tied)], [identity(edited)])
     assert second.manifest["previous"] == {
         "version": "1.0.0",
         "manifest_sha256": local_sha(first.folder / "manifest.json"),
@@ -197,7 +197,8 @@ def test_a_row_that_comes_back_finds_its_split(tmp_path: Path) -> None:
     assert second.manifest["previous"]["carried"] == 1
     third = release(tmp_path / "3", rows, previous=second.folder)
     assert published(third)[identity(test)]["split"] == "test"
-    assert third.manifest["version"] == "1.2.0"
+    # It was alone in test: without it there was no such split, which is a break, and its return is none.
+    assert (second.manifest["version"], third.manifest["version"]) == ("2.0.0", "2.1.0")
     assert [check.name for check in verify(second.folder) if check.findings] == []
 
 
@@ -214,6 +215,71 @@ def test_votes_on_an_old_text_do_not_count_where_the_pool_does_not_carry_it(tmp_
     third = release(tmp_path / "3", changed, votes, toml=toml, previous=second.folder)
     assert third.manifest["judgements"]["reasons"] == {"text_changed": 3}
     assert published(third)[identity(rows[0])]["n_votes"] == 1
+
+
+TEXTLESS = ANSWER_TOML + JUDGEMENT_TOML.replace('answer = "INPUT:answer"\n', "")
+
+
+def test_nor_where_the_answer_was_away_for_a_version(tmp_path: Path) -> None:
+    rows = answers()
+    votes, changed = all_yes(rows), {**rows[0], "OUTPUT:answer": NEW_TEXT}
+
+    def build_on(previous: Built | None, name: str, *listed: Row) -> Built:
+        before = {"previous": previous.folder} if previous else {}
+        return release(tmp_path / name, [*listed, *rows[1:]], votes, toml=TEXTLESS, **before)
+
+    first = build_on(None, "1", rows[0])
+    away = build_on(first, "2")
+    assert away.manifest["judgements"]["reasons"] == {"unknown_answer": 3}
+    back = build_on(away, "3", changed)
+    assert back.manifest["judgements"]["reasons"] == {"text_changed": 3}
+    assert refused(back) == {identity(rows[0]): "unjudged"}
+    # It is away once more, and comes back as it was last, with nobody's vote; as it was first, votes count again.
+    again = build_on(build_on(back, "4"), "5", changed)
+    assert refused(again) == {identity(rows[0]): "unjudged"}
+    assert published(build_on(away, "6", rows[0]))[identity(rows[0])]["n_votes"] == 3
+
+
+def test_the_same_judges_may_judge_the_new_text(tmp_path: Path) -> None:
+    rows = answers()
+    first = release(tmp_path / "1", rows, toml=TEXTLESS)
+    changed = [{**rows[0], "OUTPUT:answer": NEW_TEXT}, *rows[1:]]
+    anew = [
+        vote | {"ASSIGNMENT:assignment_id": vote["ASSIGNMENT:assignment_id"] + "b"}
+        for vote in judged(rows[0], "yes", "no", "yes")
+    ]
+    for name, order in (("after", all_yes(rows) + anew), ("before", anew + all_yes(rows))):
+        folder = tmp_path / name
+        second = release(folder, changed, order, toml=TEXTLESS, previous=first.folder)
+        assert second.manifest["judgements"]["reasons"] == {"text_changed": 3}
+        row = published(second)[identity(rows[0])]
+        assert (row["n_votes"], round(row["agreement"], 2)) == (3, 0.67)
+        third = release(folder / "next", changed, order, toml=TEXTLESS, previous=second.folder)
+        assert third.manifest["judgements"] == second.manifest["judgements"]
+
+
+def test_a_text_that_comes_back_under_another_id_stays_where_it_was(tmp_path: Path) -> None:
+    rows = answers()
+    first = release(tmp_path / "1", rows)
+    held_out = by_split(first, rows, "test") + by_split(first, rows, "validation")
+    assert held_out
+    # The pool was set up again: other assignment ids, and one prompt with another word.
+    renamed = [{**row, "ASSIGNMENT:assignment_id": f"again {n}"} for n, row in enumerate(rows)]
+    renamed[0]["INPUT:prompt"] += " Tafadhali."
+    near = new("near", rows[0], held_out[0]["OUTPUT:answer"] + " Ndivyo.")
+    second = release(tmp_path / "2", [*renamed, near], previous=first.folder)
+    before = {row["messages"][-1]["content"]: row["split"] for row in published(first).values()}
+    after = {row["messages"][-1]["content"]: row["split"] for row in published(second).values()}
+    assert {text: after[text] for text in before if text in after} == {
+        text: split for text, split in before.items() if text in after
+    }
+    assert len(before.keys() & after.keys()) >= len(before) - 1  # of the near-copy and its model one stays
+    assert set(refused(second).values()) == {"duplicate"}
+    assert second.diff is not None and second.diff.errors == []
+    assert [check.name for check in verify(second.folder) if check.findings] == []
+    # Another crowd's copy of what was in test goes nowhere but there.
+    third = release(tmp_path / "3", [near, *by_split(first, rows, "train")], previous=first.folder)
+    assert published(third)[identity(near)]["split"] == before[held_out[0]["OUTPUT:answer"]]
 
 
 def test_versions_are_at_least_what_the_change_calls_for(tmp_path: Path) -> None:
@@ -246,6 +312,25 @@ def test_the_key_must_be_the_previous_releases(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(LrlError, match="no pseudonym key"):
         release(tmp_path / "2", rows, previous=first.folder)
     assert not (tmp_path / "config").exists() and not (tmp_path / "2" / "build").exists()
+
+
+def test_a_copy_of_the_sample_goes_on_from_it_under_its_public_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(pseudonyms.VARIABLE)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    rows, sample = answers(), 'sample = true\nname = "mini"'
+    toml = (ANSWER_TOML + JUDGEMENT_TOML).replace('name = "mini"', sample)
+    assert sample in toml
+    builder = replace(BUILDER, sample=campaign(tmp_path / "sample", rows, all_yes(rows), toml))
+    first = build(builder, name="mini", out=tmp_path / "1", sample=True)
+    copy = campaign(tmp_path / "copy", rows[1:], all_yes(rows[1:]), toml)
+    second = build(builder, name="mini", out=tmp_path / "2", given={"campaign": copy}, previous=first.folder)
+    assert splits(second) == splits(first)
+    assert not (tmp_path / "config").exists()
+    real = campaign(tmp_path / "real", rows, all_yes(rows))
+    with pytest.raises(LrlError, match="no pseudonym key"):
+        build(builder, name="mini", out=tmp_path / "3", given={"campaign": real}, previous=first.folder)
 
 
 def test_after_a_rekey_all_is_as_if_the_key_had_stayed(

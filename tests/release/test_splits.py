@@ -238,26 +238,32 @@ def candidate(record: Record, key: bytes) -> dict[str, object]:
 
 
 def released(
-    corpus: list[Record], key: bytes, asked: Asked, previous: Previous | None
+    corpus: list[Record],
+    key: bytes,
+    asked: Asked,
+    previous: Previous | None,
+    signs: dict[str, set[int]],
 ) -> tuple[Release, Left]:
-    """One release of a corpus, by the steps that `build` takes after the votes."""
-    listed = [candidate(record, key) for record in corpus]
-    sets = UnionFind([str(row["id"]) for row in listed])
-    by_sign: dict[int, str] = {}
-    for record, row in zip(corpus, listed, strict=True):
-        for sign in record.signs:
-            sets.join(by_sign.setdefault(sign, str(row["id"])), str(row["id"]))
+    """One release of a corpus, by the steps that `build` takes after the votes; `signs` of every answer there was."""
+
+    def cluster(table: pa.Table) -> pa.Table:
+        sets = UnionFind(table["id"].to_pylist())
+        by_sign: dict[int, str] = {}
+        for row in table.select(["id", "messages"]).to_pylist():
+            for sign in signs[row["messages"][-1]["content"]]:
+                sets.join(by_sign.setdefault(sign, row["id"]), row["id"])
+        return add_column(table, "cluster", [sets.of(name) for name in table["id"].to_pylist()], pa.string())
+
     extra = (
         ("may_hold_out", pa.bool_()),
         ("mark.helpfulness", pa.string()),
         ("detail.helpfulness", pa.string()),
     )
     fields = pa.schema([("messages", schema.MESSAGES), *schema.PROVENANCE, *extra])
-    table = pa.Table.from_pylist(
-        [row | {"cluster": sets.of(str(row["id"]))} for row in listed], schema=fields
-    )
+    table = cluster(pa.Table.from_pylist([candidate(record, key) for record in corpus], schema=fields))
     votes = add_column(schema.ANNOTATIONS.empty_table(), "source", pa.nulls(0, pa.string()), pa.string())
-    left = leave(with_groups(table), votes, asked, previous, {"s": Path("withdrawn.txt")})
+    table = with_groups(table, previous, cluster)
+    left = leave(table, votes, asked, previous, {"s": Path("withdrawn.txt")})
     table = splits.assign(left.rows, SALT, previous)
     configs = divide(table, left.judged.select(schema.ANNOTATIONS.names), minimum_margin=0.1)
     manifest = {"repository": "a/b", "version": "1.0.0", "withdrawn": left.hashes}
@@ -276,6 +282,8 @@ def test_over_any_sequence_of_releases_nothing_crosses_leaks_or_comes_back(
     lines: set[tuple[str, str]] = set()  # all that ever stood there
     gone: set[int] = set()
     history: dict[int, str] = {}  # record → the split in which it was published
+    signs: dict[str, set[int]] = {}  # answer → its signs
+    before: dict[int, tuple[str, Record]] = {}  # what the previous release published, as it was then
 
     for step in sequence:
         for position, record in step["edited"] if corpus else ():
@@ -287,6 +295,7 @@ def test_over_any_sequence_of_releases_nothing_crosses_leaks_or_comes_back(
         for record in step["added"]:
             corpus.append(replace(record, number=number, text=str(number)))
             number += 1
+        signs |= {f"jibu {record.text}": record.signs for record in corpus}
         # With a new key the withdrawn must be read once more, or nobody could recognise them: `build` insists.
         unread = step["unread"] - (gone if step["rekey"] else set())
         read = [record for record in corpus if record.number not in unread]
@@ -300,12 +309,12 @@ def test_over_any_sequence_of_releases_nothing_crosses_leaks_or_comes_back(
             for record in read:
                 old, now = candidate(record, key), candidate(record, new_key)
                 names |= {str(old["id"]): str(now["id"]), str(old["annotator"]): str(now["annotator"])}
-            stayed, _ = released(read, key, asked_of(file, {}), previous)
+            stayed, _ = released(read, key, asked_of(file, {}), previous, signs)
             old_names, previous, key = number_of(corpus, key), previous.renamed(names), new_key
             # A record that a build with a new key does not read is lost to it: nobody can say its new name.
             history = {n: split for n, split in history.items() if n in {record.number for record in read}}
         asked = asked_of(file, names)
-        release, left = released(read, key, asked, previous)
+        release, left = released(read, key, asked, previous, signs)
         numbers = number_of(corpus, key)
         published = {
             numbers[name]: split
@@ -360,6 +369,13 @@ def test_over_any_sequence_of_releases_nothing_crosses_leaks_or_comes_back(
             assert now[n].method == "crowd" or n not in published
             for m in (published | pairs).keys() - held:
                 assert now[n].original != now[m].original and not now[n].signs & now[m].signs
+        # Nor a relative of what was held out in the previous release and is not read any more.
+        for n, (split, was) in before.items():
+            if n not in now and split != "train":
+                for m, its_split in published.items():
+                    related = now[m].original == was.original or now[m].signs & was.signs
+                    assert not related or its_split != "train"
+        before = {n: (split, now[n]) for n, split in published.items()}
         # Each group lies in one split, and at most one row of a cluster is published.
         where = dict(zip(left.rows["id"].to_pylist(), left.rows["group"].to_pylist(), strict=True))
         group_splits = {

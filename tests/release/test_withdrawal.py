@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -210,6 +211,25 @@ def test_who_left_stays_away_when_their_line_is_lost(tmp_path: Path, monkeypatch
     assert [check for check in verify(moved.folder) if check.findings] == []
 
 
+def test_where_a_lost_line_cannot_be_written_nothing_is_built(tmp_path: Path) -> None:
+    rows = answers()
+    first = release(tmp_path / "1", rows)
+    second = release(tmp_path / "2", rows, withdrawn=[f"row {identity(rows[0])}"], previous=first.folder)
+    file = tmp_path / "3" / "campaign" / "withdrawn.txt"
+    lines = [f"row {identity(rows[0])}  # left an earlier version"]
+    withdrawal.check_writable({tmp_path / "withdrawn.txt": lines})
+    writable = os.access
+    with pytest.MonkeyPatch.context() as patched:  # tests may run as root, whom no mode keeps out
+        patched.setattr(os, "access", lambda path, mode: path != file.parent and writable(path, mode))
+        with pytest.raises(
+            LrlError, match=rf"withdrawn\.txt: cannot be written, and lacks\s+row {identity(rows[0])}"
+        ):
+            release(tmp_path / "3", rows, previous=second.folder)
+        assert not (tmp_path / "3" / "build").exists()
+        (tmp_path / "3" / "campaign" / "withdrawn.txt").write_text(lines[0] + "\n")
+        withdrawal.check_writable({file: lines})
+
+
 def test_a_release_with_somebody_who_left_is_an_error_of_the_diff(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +309,11 @@ def test_the_command_writes_the_file_and_the_next_build_keeps_to_it(tmp_path: Pa
     for name in ("manifest.json", "README.md", "split_map.parquet"):
         files = [tmp_path / out / "test" / "mini" / name for out in ("two", "three")]
         assert files[0].read_bytes() == files[1].read_bytes()
+
+    # A person knows the platform's id of them, which is written nowhere.
+    said = lrl("withdraw", "--worker", "judge2", "--campaign", "campaign", cwd=tmp_path)
+    assert f"annotator {person('judge2')}" in said
+    assert "judge2" not in (tmp_path / "campaign" / "withdrawn.txt").read_text()
 
     for wrong, message in (
         (["--row", ROW], "--campaign DIR, or --builder"),
