@@ -43,7 +43,7 @@ def judge(
         )
         rules = {stage["question"]: _rules(stage) for stage in _judgement_stages(tables)}
         judged = quality.decide(judgements, answers, rules)
-        judged = add_column(judged, "golden_item", _golden_items(judged, key), pa.string())
+        judged = add_column(judged, "golden_item", golden_items(judged, key), pa.string())
         workers = judged["worker"].to_pylist()
         named = [pseudonym(name, worker, key) if key and worker else None for worker in workers]
         judged = add_column(judged, "worker", named, pa.string())
@@ -127,7 +127,7 @@ def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, An
     return named[0] if named else None
 
 
-def _golden_items(judged: pa.Table, key: bytes | None) -> list[str | None]:
+def golden_items(judged: pa.Table, key: bytes | None) -> list[str | None]:
     """Name the control task of each judgement of one: by the judged record, else by the text that was shown."""
     names = []
     for row in judged.select(["source", "question", "record", "text", "golden", "reason"]).to_pylist():

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lrl_datasets.crowd import aggregation, decisions, overlap, payouts, quality, rubric
+from lrl_datasets.crowd import decisions, overlap, payouts, quality
 from lrl_datasets.crowd.answer_rules import AnswerRules
-from lrl_datasets.crowd.join import helpfulness_stage
+from lrl_datasets.crowd.join import golden_items, helpfulness_stage, weigh
+from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.normalise import normalise_text
 from lrl_datasets.sources.base import SourceTables
 
@@ -176,12 +176,9 @@ def _judged(tables: SourceTables, stages: Sequence[Mapping[str, Any]]) -> pa.Tab
 
 
 def _posteriors(judged: pa.Table, stage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    counted = rubric.effective(judged)
-    counted = counted.filter(counted["counted"])
-    counted = counted.filter(pc.equal(counted["question"], stage["question"]))
-    votes = counted.select(["answer_id", "worker", "label"])
-    found = aggregation.aggregate(votes, stage["rules"]["aggregation"], stage["labels"]["positive"])
-    return {row["answer_id"]: row for row in found.to_pylist()}
+    """Weigh the votes as the build does; the control tasks need names that no release has."""
+    named = add_column(judged, "golden_item", golden_items(judged, b"a name within this table"), pa.string())
+    return {row["answer_id"]: row for row in weigh(named, stage).table.to_pylist()}
 
 
 def _votes(

@@ -91,7 +91,12 @@ def export(page: Page, responses: pa.Table) -> bytes:
         task["annotations"].append(
             {
                 "id": number,
-                "completed_by": {"id": user, "email": f"{user}@example.org", "first_name": "", "last_name": ""},
+                "completed_by": {
+                    "id": user,
+                    "email": f"{user}@example.org",
+                    "first_name": "",
+                    "last_name": "",
+                },
                 "result": [_result(page, row, number)] if given else [],
                 "was_cancelled": not given,
                 "ground_truth": False,
