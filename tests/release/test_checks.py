@@ -127,7 +127,7 @@ ROWS: list[tuple[Tamper, dict[str, str]]] = [
      {"helpfulness": "helpfulness is 0.9371, its votes give"}),
     (setting("default", "n_votes", 7, source="campaign"), {"helpfulness": "n_votes is 7, its votes give 3"}),
     (setting("default", "agreement", 0.25, source="campaign"), {"helpfulness": "agreement is 0.25"}),
-    (setting("default", "license", " ", source="translated"), {"licences": "has no licence"}),
+    (setting("default", "license", None, source="translated"), {"licences": "has no licence"}),
     (setting("rejected", "reason", "ugly", reason="empty"),
      {"closed sets": "unknown reason 'ugly'", "reasons": "is no reason of a filter", "ledgers": "funnel"}),
     (setting("rejected", "filter", "taste", reason="empty"),
@@ -471,6 +471,7 @@ VERSIONS: list[tuple[Tamper, dict[str, str]]] = [
     (in_manifest("previous", carried=7), {"split map": "carries 7 on"}),
     (in_manifest(previous=None), {"changelog": "names no previous release"}),
     (unwithdrawn, {"inputs": "source campaign"}),
+    (setting("annotations", "answer_id", NOBODY, reason="text_changed"), {}),  # its answer may be away
     (in_manifest(withdrawn={"rows": [], "annotators": []}), {"ledgers": "the manifest has the hashes of 0"}),
     (in_manifest("withdrawn", rows=["asha juma"]), {"withdrawn": "no hashes of 32 hex digits"}),
     (lambda t: t.split_map.append({"id": left(t), "split": "train"}),

@@ -53,6 +53,7 @@ def judgements(release: Release) -> Found:
     """A judgement's question, label, time and export are its stage's, and its reason is what the rules say."""
     known = {row["id"]: row for row in records(release, "id", "source", "annotator")}
     labels, exports = _labels(release), _exports(release)
+    continued = release.manifest.get("previous") is not None
     listed = rows(release, "annotations", *schema.ANNOTATIONS.names)
     for row in listed:
         what, reason = f"a judgement of {row['answer_id']}", row["reason"]
@@ -62,9 +63,11 @@ def judgements(release: Release) -> Found:
             yield f"{what} counts and has a reason why not, or neither"
         if row["answer_id"] is None and reason not in _NAMELESS:
             yield f"{what} is {reason or 'counted'}, and names no answer"
-        elif row["answer_id"] is not None and (row["answer_id"] in known) == (reason == "unknown_answer"):
-            there = "such a row" if row["answer_id"] in known else "no such row"
-            yield f"{what} is {reason or 'counted'}, and there is {there}"
+        # A vote on an old text stays one in later versions, also in one that does not read the answer.
+        elif row["answer_id"] is not None and not (continued and reason == "text_changed"):
+            if (row["answer_id"] in known) == (reason == "unknown_answer"):
+                there = "such a row" if row["answer_id"] in known else "no such row"
+                yield f"{what} is {reason or 'counted'}, and there is {there}"
         allowed = labels.get(row["question"])
         if allowed is None:
             yield f"{what}: no stage asks {row['question']!r}"
