@@ -499,6 +499,82 @@ def test_versions(
     assert_found(second, tamper, expected)
 
 
+# ---- card and citation ----------------------------------------------------------------------------------
+
+
+def in_text(name: str, old: str, new: str) -> Tamper:
+    return lambda t: t.text(name, old, new)
+
+
+NUMBERS: list[tuple[Tamper, str]] = [
+    (in_text("README.md", "| campaign | 19 |", "| campaign | 99 |"), "the table of sources lacks campaign"),
+    (in_text("README.md", "| CC0-1.0 | crowd |", "| mit | crowd |"), "the table of sources lacks campaign"),
+    (
+        in_text("README.md", "| `unhelpful` | 1 |", "| `unhelpful` | 7 |"),
+        "the funnel lacks unhelpful with 1 rows",
+    ),
+    (in_text("README.md", "alpha 0.30", "alpha 0.95"), "the agreement on helpful, 0.30, is not on the card"),
+    (in_text("README.md", "| counted | 39 |", "| counted | 9 |"), "the table of judgements lacks 39 counted"),
+    (
+        in_text("README.md", "(`own_answer`) | 1 |", "(`own_answer`) | 0 |"),
+        "the table of judgements lacks 1 own_answer",
+    ),
+    (in_text("README.md", "| 1.0.0 | 12 | 12 |", "| 1.0.0 | 12 | 0 |"), "the table of versions lacks 1.0.0"),
+    (
+        in_text("README.md", "| `default` | test | 2 |", "| `default` | test | 3 |"),
+        "lacks default/test with 2 rows",
+    ),
+    (
+        in_text("CITATION.cff", "title: Mini", "title: Maxi"),
+        "title is not what the manifest and the rows say",
+    ),
+    (in_text("CITATION.cff", "- MIT", "- GPL-3.0"), "license is not what the manifest and the rows say"),
+    (
+        in_text("CITATION.cff", "The test contributors", "Me"),
+        "authors is not what the manifest and the rows say",
+    ),
+]
+
+
+@pytest.mark.parametrize(("tamper", "said"), NUMBERS)
+def test_numbers_are_found_also_where_another_package_worded_them(
+    first: Tampered, tamper: Tamper, said: str
+) -> None:
+    first.manifest["renderer"] = "0" * 24
+    tamper(first)
+    findings = found(first.release())
+    (listed,) = findings.values()
+    assert len(listed) == 1 and said in listed[0], findings
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("README.md", "version      = {1.0.0}", "version      = {7.7.7}"),
+        ("README.md", "description: content ", "description: content 0"),
+        ("README.md", "only the maintainers could link", "nobody could link"),
+        ("README.md", "## Integrity", "## Trust"),
+        ("CITATION.cff", "- instruction tuning", "- everything"),
+    ],
+)
+def test_every_byte_is_what_the_manifest_and_the_rows_make(
+    first: Tampered, name: str, old: str, new: str
+) -> None:
+    first.text(name, old, new)
+    findings = found(first.release())
+    check = "card" if name == "README.md" else "citation"
+    assert findings.keys() == {check}
+    assert findings[check][0].startswith(
+        f"{name} is not what the manifest and the rows make: they differ from line"
+    )
+    # Another template words it otherwise, and an older release knows no renderer at all.
+    first.manifest["renderer"] = "0" * 24
+    assert found(first.release()) == {}
+    del first.manifest["renderer"]
+    first.manifest["tools"]["lrl-datasets"] = "0.0.9"
+    assert found(first.release()) == {}
+
+
 # ---- people ---------------------------------------------------------------------------------------------
 
 

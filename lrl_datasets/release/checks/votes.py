@@ -61,13 +61,13 @@ def judgements(release: Release) -> Found:
             yield f"{what}: unknown reason {reason!r}"
         if row["counted"] != (reason is None):
             yield f"{what} counts and has a reason why not, or neither"
+        there = row["answer_id"] in known
+        # A vote on an old text stays one in later versions, also in one that does not read the answer.
+        away = reason == "unknown_answer" or (continued and reason == "text_changed" and not there)
         if row["answer_id"] is None and reason not in _NAMELESS:
             yield f"{what} is {reason or 'counted'}, and names no answer"
-        # A vote on an old text stays one in later versions, also in one that does not read the answer.
-        elif row["answer_id"] is not None and not (continued and reason == "text_changed"):
-            if (row["answer_id"] in known) == (reason == "unknown_answer"):
-                there = "such a row" if row["answer_id"] in known else "no such row"
-                yield f"{what} is {reason or 'counted'}, and there is {there}"
+        elif row["answer_id"] is not None and there == away:
+            yield f"{what} is {reason or 'counted'}, and there is {'such a' if there else 'no such'} row"
         allowed = labels.get(row["question"])
         if allowed is None:
             yield f"{what}: no stage asks {row['question']!r}"
