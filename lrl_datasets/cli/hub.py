@@ -80,8 +80,8 @@ def hub_check(
 ) -> None:
     """Read every byte that a local Hub keeps, and put aside what the disk has damaged; it may be served meanwhile.
 
-    The next upload or mirror run of what was put aside brings it anew: run `lrl hub mirror` again for what it
-    brought, and upload or publish again what was made here.
+    What was put aside comes anew with the next mirror run (`lrl hub mirror` again) or upload of the same files
+    (`hf upload`). Without this command a Hub notices wrong sizes, and wrong bytes in files up to 64 MiB.
     """
     from lrl_datasets import local_hub
 

@@ -106,7 +106,10 @@ class Api:
                 raise _nothing_here(request)
         kind, repo_id = kind_and_id(segments[:at])
         if len(segments) < at or not self.store.exists(kind, repo_id):
-            raise _nothing_here(request)
+            what = kind.removesuffix("s")
+            raise HubError(
+                404, f"There is no {what} {repo_id} here" if repo_id else "There is no such page here"
+            )
         self._may_read(request, kind, repo_id)
         if not revision:
             return Response(page=pages.pull_page(self.store, kind, repo_id, number, request.base))

@@ -11,7 +11,11 @@ from lrl_datasets.local_hub.objects import HubError
 
 
 class BrokenBody(Exception):
-    """The client broke off, or its chunks make no sense."""
+    """The client broke off."""
+
+
+class SenselessBody(BrokenBody):
+    """The client's chunks make no sense, so nobody knows where its next request begins."""
 
 
 class Body(io.RawIOBase):
@@ -68,7 +72,8 @@ class Body(io.RawIOBase):
         self._first = False
         size = self._stream.readline(64).split(b";")[0].strip()
         if not re.fullmatch(rb"[0-9a-fA-F]{1,15}", size):
-            raise BrokenBody
+            self._done = True  # there is nothing more that could be read
+            raise SenselessBody if size else BrokenBody
         self._left = int(size, 16)
         if self._left == 0:
             while self._stream.readline(8192).strip():

@@ -7,6 +7,7 @@ policy in the header (`POLICY`) lets a browser run nothing, even if something sl
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,8 @@ from lrl_datasets.local_hub.store import Store
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'"
 MAX_FILES = 500
-MAX_CARD = 1 << 20
-"""Bytes of a README that are rendered; the rest is a click away."""
+MAX_CARD = 100_000
+"""Characters of a card's text that are rendered; the rest is a click away. Some Markdown takes seconds for more."""
 
 
 def front_page(store: Store, base: str, may_see: bool) -> str:
@@ -71,7 +72,7 @@ def repository_page(store: Store, kind: str, repo_id: str, revision: str, base: 
         kind=kind, id=repo_id, path=path, revision=revision, base=base, commit=commit, size=_size(commit),
         private=refs.private, versions=versions, pulls=proposed, files=files[:MAX_FILES], count=len(files),
         facts={name: _words(value) for name, value in shown.items()},
-        card=Markup(render_card(card, at)) if card else None,  # noqa: S704
+        card=Markup(_rendered(card, at)) if card else None,  # noqa: S704
     )  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def render_card(text: str, at: str) -> str:
     front = card_validator.front_matter(text)
     body = text if front is None else re.split(r"^---[ \t]*\r?$", text, maxsplit=2, flags=re.MULTILINE)[-1]
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    tokens = markdown.parse(body)
+    tokens = markdown.parse(body[:MAX_CARD])
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
             words = re.findall(r"\w+", tokens[number + 1].content.lower())
@@ -141,7 +142,7 @@ def _card(store: Store, commit: Commit) -> str:
     if entry is None or not store.objects.sound(entry.sha256, entry.size):
         return ""
     with store.objects.path(entry.sha256).open("rb") as file:
-        return file.read(MAX_CARD).decode("utf-8", "replace")
+        return file.read(card_validator.MAX_FRONT + 4 * MAX_CARD).decode("utf-8", "replace")
 
 
 def _path(kind: str, repo_id: str) -> str:
@@ -161,13 +162,16 @@ def _bytes(count: float) -> str:
 
 
 def _words(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    values = [str(one)[:200] for one in (value if isinstance(value, list) else [value])]
+    return ", ".join(values[:50]) + (f" and {len(values) - 50} more" if len(values) > 50 else "")
 
 
 def _by_version(tag: str) -> list[tuple[int, str]]:
     """Sort v1.10.0 after v1.9.0."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", tag) if part]
 
+
+_rendered = functools.lru_cache(maxsize=16)(render_card)
 
 _FACTS = ("license", "language", "task_categories", "annotations_creators", "pipeline_tag", "tags")
 

@@ -27,7 +27,7 @@ from lrl_datasets.endpoints import is_loopback
 from lrl_datasets.errors import LrlError
 from lrl_datasets.local_hub.addresses import reachable_at
 from lrl_datasets.local_hub.api import Api
-from lrl_datasets.local_hub.body import Body, BrokenBody, Slice, byte_range
+from lrl_datasets.local_hub.body import Body, BrokenBody, SenselessBody, Slice, byte_range
 from lrl_datasets.local_hub.faults import Fault, Faults
 from lrl_datasets.local_hub.objects import HubError
 from lrl_datasets.local_hub.pages import POLICY, error_page
@@ -157,6 +157,9 @@ class _HttpServer(ThreadingHTTPServer):
     def server_bind(self) -> None:
         # Without HTTPServer's look-up of the host's name, which can take seconds where there is no DNS.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.address_family == socket.AF_INET6 and self.server_address[0] == "::":
+            with suppress(OSError):  # IPv4 too, as it is without asking on most systems
+                self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
@@ -207,6 +210,9 @@ class _Handler(BaseHTTPRequestHandler):
             if refusal.status in (500, 507):
                 log.error("%s %s failed: %s", self.command, path, refusal.message)
             status, sent = self._refuse(refusal)
+        except SenselessBody:
+            self.close_connection = True
+            status, sent = self._refuse(HubError(400, "The chunks of the request's body make no sense"))
         except (ConnectionError, TimeoutError, BrokenBody):
             self.close_connection = True
         except Exception as problem:

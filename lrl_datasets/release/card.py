@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -68,12 +69,7 @@ def render(content: dict[str, Any], facts: Facts) -> str:
         The card breaks one of the Hub's rules: a defect of the template or of a language file.
     """
     content = _ordered(content)
-    environment = jinja2.Environment(
-        loader=jinja2.BaseLoader(), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        keep_trailing_newline=True, autoescape=False,  # noqa: S701 - Markdown, not HTML
-    )  # fmt: skip
-    environment.filters |= {"cell": _cell, "counted": _counted}
-    body = environment.from_string(_template()).render(
+    body = _compiled(_template()).render(
         manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
         configs=schema.CONFIGS, method_words=METHOD_WORDS, bibtex=citation.bibtex(content, facts.title),
         leak_checked=manifest.leak_checked(content),
@@ -220,6 +216,16 @@ def _source_datasets(content: dict[str, Any]) -> list[str]:
         source.get("repo") or "original" for name, source in content["sources"].items() if name in published
     }
     return sorted(repos) or ["original"]
+
+
+@cache
+def _compiled(template: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.BaseLoader(), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,  # noqa: S701 - Markdown, not HTML
+    )  # fmt: skip
+    environment.filters |= {"cell": _cell, "counted": _counted}
+    return environment.from_string(template)
 
 
 def _template() -> str:

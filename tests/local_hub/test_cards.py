@@ -114,6 +114,15 @@ def test_a_card_is_read_once_and_not_all_are_remembered(
     assert len(read) == 10 and known._size <= 1000 and len(known._cards) == 4
 
 
+@pytest.mark.parametrize("piece", ["[", "![", "[a](", "*a_ ", "1. a\n", "|"])
+def test_no_text_keeps_a_page_for_long(hub: local_hub.Server, piece: str) -> None:
+    put(hub.store, "lrl-align/x", "license: mit\n---\n" + piece * (2_000_000 // len(piece)) + "\n---")
+    for limit in (30, 5):  # the second is not rendered again
+        started = time.monotonic()
+        assert request(hub, "GET", "/datasets/lrl-align/x")[0] == 200
+        assert time.monotonic() - started < limit
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_such_a_card_is_refused_by_the_commit_within_moments(hub: local_hub.Server, name: str) -> None:
     hub.store.create("datasets", "lrl-align/x")

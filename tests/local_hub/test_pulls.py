@@ -88,6 +88,8 @@ def test_the_page_says_what_changes_and_how_to_merge(hub: local_hub.Server, prop
         assert text in seen.text
     rows = " ".join(seen.text.split("against main")[1].split())
     assert rows == ". addedadd & co.txt 3 Bchangedchange.txt 10 B → 3 Bdeleteddelete.txt 10 B"
+    cells = [attributes["class"] for tag, attributes in seen.tags if tag == "td" and attributes.get("class")]
+    assert cells == ["name", "sizes"] * 3  # on a phone the line breaks between the sizes, not within one
     link = next(link for link in seen.links() if link.endswith("add%20%26%20co.txt"))
     assert request(hub, "GET", link)[2] == b"new"
     assert where in page(hub, "/datasets/lrl-align/x").links()

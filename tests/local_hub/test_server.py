@@ -496,6 +496,7 @@ def test_the_log_names_every_request_and_no_secret(tmp_path: Path, caplog: pytes
             connection.sendall(b"\x1b[31m /x?hf_secret HTTP/1.1\r\n\r\n")
             assert connection.recv(20) == b"HTTP/1.1 501 Not Imp"
     lines = [record.getMessage() for record in caplog.records]
+    lines = [line for line in lines if "two-configs" not in line]  # the other server may still be at its last
     assert [line.split()[:4] for line in lines] == [
         ["127.0.0.1", "GET", "/api/whoami-v2", "200"],
         ["127.0.0.1", "GET", "/a%0Ab", "404"],
@@ -547,9 +548,13 @@ def test_numbers_and_nesting_beyond_reason_are_answered_in_a_sentence(
         assert status == 400 and "must be a count" in json.loads(told)["error"]
     status, _, told = request(hub, "POST", f"{api}/tag/main", {"Content-Length": digits})
     assert status == 400 and "Content-Length" in json.loads(told)["error"]
-    with socket.create_connection(
-        (urlsplit(hub.url).hostname, urlsplit(hub.url).port), timeout=10
-    ) as connection:
+    address = (urlsplit(hub.url).hostname, urlsplit(hub.url).port)
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"POST %s/tag/main HTTP/1.1\r\nHost: 127.0.0.1\r\n" % api.encode())
+        connection.sendall(b"Transfer-Encoding: chunked\r\n\r\n-5\r\nabcde\r\n")
+        told = b"".join(iter(lambda: connection.recv(1000), b""))  # and the connection ends
+        assert told.startswith(b"HTTP/1.1 400 ") and b"chunks of the request's body make no sense" in told
+    with socket.create_connection(address, timeout=10) as connection:
         connection.sendall(b"GET http://[ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert connection.recv(20).startswith(b"HTTP/1.1 ")
     assert not [record for record in caplog.records if record.exc_info and record.levelno >= logging.WARNING]

@@ -12,21 +12,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from lrl_datasets import card_validator, local_hub
+from lrl_datasets import local_hub
 from lrl_datasets.build import build
 from lrl_datasets.errors import LrlError
-from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
-from lrl_datasets.filters.identity import content_hash
-from lrl_datasets.release import citation, manifest
+from lrl_datasets.release import card, citation, locations, manifest
 from lrl_datasets.release.folder import PARQUET
 from lrl_datasets.release.verify import CHECKS, verify
-from lrl_datasets.release.withdrawal import Asked, hashed
 from tests.hub import run_client, running_hub
 from tests.sources.exports import campaign
 from tests.test_build import ANSWERS, BUILDER, all_yes, answers, judged
@@ -85,17 +83,25 @@ def mend(folder: Path, content: dict[str, Any] | None = None) -> None:
             table = pq.ParquetFile(folder / entry["path"]).read()
             entry.update(rows=table.num_rows, bytes=table.nbytes)
             entry.update(manifest.file_entry(folder / entry["path"]))
-    card = folder / "README.md"
-    text = card.read_text()
-    front = card_validator.front_matter(text)
-    assert front is not None
-    data = yaml.safe_load(front)
-    for info in data["dataset_info"]:
-        info["download_size"] = sum(one["size"] for one in content["configs"][info["config_name"]].values())
-    card.write_text(
-        text.replace(front, yaml.safe_dump(data, sort_keys=False, allow_unicode=True).rstrip("\n"), 1)
-    )
+    content = {name: value for name, value in content.items() if name != "files"}
+    manifest.write(folder, content)
+    try:
+        release = locations.read(folder)
+        facts = card.facts(content, release.configs)
+        citing = (facts.title, facts.language.names.english, facts.licenses)
+        for name, text in (
+            ("README.md", card.render(content, facts)),
+            (citation.NAME, citation.render(content, *citing)),
+        ):
+            (folder / name).write_text(text)
+    except (KeyError, jinja2.UndefinedError):
+        pass  # nothing can be rendered of what is no manifest any more
     manifest.write(folder, {name: value for name, value in content.items() if name != "files"})
+
+
+def relist(folder: Path) -> None:
+    """Make the manifest agree with the files again."""
+    manifest.write(folder, {name: value for name, value in told(folder).items() if name != "files"})
 
 
 Edit = Callable[[list[dict[str, Any]]], None]
@@ -125,93 +131,11 @@ def column(name: str, value: object) -> Edit:
     return change
 
 
-def with_text(text: str) -> Edit:
-    """Give the first row another answer, hashed as it should be."""
-
-    def change(rows: list[dict[str, Any]]) -> None:
-        rows[0]["messages"][-1]["content"] = text
-        rows[0]["content_hash"] = content_hash(rows[0]["messages"])
-
-    return change
-
-
 def test_a_release_as_it_was_built_passes(untouched: Path) -> None:
     checked = verify(untouched)
     assert {one.name: one.findings for one in checked if one.findings} == {}
     assert [one.name for one in checked] == ["files", *CHECKS]
     assert all(one.what for one in checked)
-
-
-@pytest.mark.parametrize(
-    ("config", "change", "check", "said"),
-    [
-        ("default", column("helpfulness", 0.9371), "helpfulness", "helpfulness is 0.9371, its votes give 1.0"),
-        ("default", column("n_votes", 7), "helpfulness", "n_votes is 7, its votes give 3"),
-        ("default", column("agreement", 0.5), "helpfulness", "agreement is 0.5"),
-        ("default", column("content_hash", "0" * 32), "content hashes", "not that of its messages"),
-        ("default", column("creation_method", "magic"), "closed sets", "unknown creation method 'magic'"),
-        ("default", column("language", "Swahili"), "closed sets", "'Swahili' is no language code"),
-        ("default", column("prompt_language", "qzq_Zzzz"), "closed sets", "'qzq_Zzzz' is no language code"),
-        ("default", column("helpfulness_kind", "felt"), "closed sets", "unknown helpfulness_kind 'felt'"),
-        ("default", column("annotator", "worker-17"), "people", "annotator is no pseudonym"),
-        ("default", column("source_id", "a1"), "people", "not its keyed id"),
-        ("default", with_text("Niandikie kwa asha.juma@example.org kesho asubuhi."), "personal data", "email"),
-        ("default", with_text("Piga simu +255 712 345 678 kesho asubuhi."), "personal data", "unmasked phone"),
-        ("default", with_text("Simu yangu ni 0712 345 678 ya kazini."), "personal data", "unmasked phone"),
-        ("rejected", column("reason", "ugly"), "closed sets", "unknown reason 'ugly'"),
-        ("rejected", column("filter", "taste"), "closed sets", "unknown filter 'taste'"),
-        ("annotations", column("reason", "bored"), "closed sets", "unknown reason 'bored'"),
-        ("annotations", column("worker", "judge0"), "people", "worker is no pseudonym"),
-        ("annotations", column("label", "no"), "helpfulness", "agreement is 1.0, its votes give 0.6667"),
-        ("annotations", column("answer_id", "0" * 24), "helpfulness", "there is no such row"),
-        ("preference", column("margin", 0.25), "ids", "margin is not the difference"),
-        ("preference", column("chosen_id", "0" * 24), "ids", "names a row that is not there"),
-        ("preference", column("rejected", [{"role": "user", "content": "x"}]), "ids", "other texts than the rows"),
-    ],
-)  # fmt: skip
-def test_a_row_that_is_not_what_it_should_be(
-    folder: Path, config: str, change: Edit, check: str, said: str
-) -> None:
-    splits = told(folder)["configs"][config]
-    edit(folder, config, change, "train" if "train" in splits else next(iter(splits)))
-    findings = found(folder)
-    # A changed reason also breaks the ledger that counts it, another worker their number, …
-    also = {
-        "reason": "ledgers", "filter": "ledgers", "unknown reason 'bored'": "ledgers", "worker": "ledgers",
-        "names a row that": "splits",
-    }  # fmt: skip
-    expected = {check} | {other for part, other in also.items() if part in said}
-    assert set(findings) == expected, findings
-    assert any(said in finding for finding in findings[check]), findings[check]
-
-
-def test_ids_are_one_over_all_configs(folder: Path) -> None:
-    refused = pq.ParquetFile(folder / told(folder)["configs"]["rejected"]["train"]["path"]).read()
-    taken = next(row["id"] for row in refused.to_pylist() if row["reason"] == "suite_leak")
-
-    def take(rows: list[dict[str, Any]]) -> None:
-        rows[0] |= {"id": taken, "source_id": taken}
-
-    edit(folder, "default", take, "test")
-    assert any(f"id {taken} stands 2 times" in one for one in found(folder)["ids"])
-
-
-def test_no_licence(folder: Path) -> None:
-    edit(folder, "default", column("license", " "), "test")
-    findings = found(folder)
-    assert "has no licence" in findings["licences"][0]
-    assert set(findings) == {"licences", "card"}  # the card lists the licences of the rows
-
-
-def test_a_leak_with_its_text(folder: Path) -> None:
-    def show(rows: list[dict[str, Any]]) -> None:
-        leak = next(row for row in rows if row["reason"] == "suite_leak")
-        leak["messages"] = [{"role": "user", "content": "Swali?"}, {"role": "assistant", "content": "Jibu."}]
-        leak["content_hash"] = content_hash(leak["messages"])
-
-    edit(folder, "rejected", show)
-    assert set(findings := found(folder)) == {"suite leaks"}
-    assert "has its messages" in findings["suite leaks"][0]
 
 
 def test_splits(folder: Path) -> None:
@@ -232,76 +156,6 @@ def test_splits(folder: Path) -> None:
     edit(folder, "default", column("cluster", held_out["cluster"][0].as_py()))
     said = " ".join(found(folder)["splits"])
     assert "is in 2 groups" in said and "has 2 published rows" in said
-
-
-def test_the_split_map(folder: Path) -> None:
-    path = folder / "split_map.parquet"
-    table = pq.ParquetFile(path).read()
-    test_row = (
-        pq.ParquetFile(folder / told(folder)["configs"]["default"]["test"]["path"]).read()["id"][0].as_py()
-    )
-    splits = ["train" if row["id"] == test_row else row["split"] for row in table.to_pylist()]
-    pq.write_table(add_column(table, "split", splits, pa.string()), path, **PARQUET)
-    mend(folder)
-    assert found(folder) == {"splits": (f"default row {test_row} is in test, the split map says train",)}
-    pq.write_table(table.slice(1), path, **PARQUET)
-    mend(folder)
-    gone = table["id"][0].as_py()
-    assert f"record {gone} is not in the split map" in found(folder)["ids"]
-    more = pa.table({"id": ["f" * 24], "split": ["train"]}, schema=table.schema)
-    pq.write_table(pa.concat_tables([table, more]), path, **PARQUET)
-    mend(folder)
-    assert found(folder) == {"ids": (f"record {'f' * 24} is in no config",)}
-    # An earlier version may have read it.
-    edit_manifest(folder, lambda content: content.update(previous={"version": "0.9.0"}))
-    assert found(folder) == {}
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda c: c["counts"].update(published=99), "published: the manifest says 99, the rows 9"),
-        (lambda c: c["counts"].update(records=99), "records: the manifest says 99, the rows 12"),
-        (lambda c: c["counts"]["funnel"].pop(), "funnel: "),
-        (lambda c: c["counts"]["by_source"]["campaign"].update(train=99), "by_source: "),
-        (lambda c: c["judgements"].update(counted=0), "judgements counted: the manifest says 0"),
-        (lambda c: c["judgements"].update(withdrawn=3), "judgements: "),
-        (lambda c: c["judgements"].update(workers=1), "workers: the manifest says 1, the rows 3"),
-    ],
-)
-def test_ledgers(folder: Path, change: Callable[[dict[str, Any]], None], said: str) -> None:
-    edit_manifest(folder, change)
-    assert set(findings := found(folder)) == {"ledgers"}
-    assert any(finding.startswith(said) for finding in findings["ledgers"]), findings
-
-
-def test_a_row_below_the_declared_threshold(folder: Path) -> None:
-    def stricter(content: dict[str, Any]) -> None:
-        content["builder"]["settings"]["filters"]["helpfulness"]["minimum"] = 1.1
-
-    edit_manifest(folder, stricter)
-    assert set(findings := found(folder)) == {"thresholds"}
-    assert len(findings["thresholds"]) == 9
-
-
-def test_what_was_withdrawn_is_nowhere(folder: Path) -> None:
-    rows = pq.ParquetFile(folder / told(folder)["configs"]["default"]["test"]["path"]).read().to_pylist()
-    asked = Asked(rows=frozenset([rows[0]["id"]]))
-    edit_manifest(folder, lambda content: content.update(withdrawn=hashed(asked)))
-    findings = found(folder)["withdrawn"]
-    assert {
-        f"default: id {rows[0]['id']} is withdrawn",
-        f"annotations: answer_id {rows[0]['id']} is withdrawn",
-    } <= {*findings}
-
-
-def test_the_manifest_itself(folder: Path) -> None:
-    edit_manifest(folder, lambda content: content["changelog"][0].update(rows=3))
-    assert set(findings := found(folder)) == {"manifest"}
-    assert "with 3 rows" in findings["manifest"][0]
-    edit_manifest(folder, lambda content: content["changelog"][0].update(rows=9))
-    edit_manifest(folder, lambda content: content["sources"]["campaign"]["inputs"][0].update(sha256="?"))
-    assert "has no SHA-256" in found(folder)["manifest"][0]
 
 
 def test_a_check_that_stumbles_has_found_something(folder: Path) -> None:
@@ -326,6 +180,22 @@ def test_files(folder: Path) -> None:
     assert "notes.txt: not in the manifest" in said["files"]
     assert any("preference/train" in one and "not there" in one for one in said["files"])
     assert any(one.startswith("split_map.parquet: changed") for one in said["files"])
+
+
+def test_only_the_files_of_a_release_are_in_it(folder: Path) -> None:
+    (folder / "raw.tsv").write_text("ASSIGNMENT:worker_id\n5a3b1e00000000000000000000000b0a\n")
+    (folder / ".gitattributes").write_text("* text=auto\n")  # the Hub's
+    content = told(folder)
+    content["files"]["raw.tsv"] = manifest.file_entry(folder / "raw.tsv")
+    del content["files"]["README.md"]
+    content["configs"]["rejected"]["train"]["path"] = "rejected.parquet"
+    (folder / "rejected/train-00000-of-00001.parquet").rename(folder / "rejected.parquet")
+    (folder / manifest.NAME).write_text(json.dumps(content))
+    assert {
+        "raw.tsv: in the manifest, and no file of a release",
+        "README.md: not in the manifest's files",
+        "manifest: rejected/train lies at rejected.parquet, not at CONFIG/SPLIT-00000-of-00001.parquet",
+    } <= {*found(folder)["files"]}
 
 
 def test_contracts(folder: Path) -> None:
@@ -364,7 +234,7 @@ def test_the_card(folder: Path, old: str, new: str, said: str) -> None:
         )
     assert old in card.read_text()
     card.write_text(card.read_text().replace(old, new))
-    manifest.write(folder, {name: value for name, value in told(folder).items() if name != "files"})
+    relist(folder)
     assert set(findings := found(folder)) == {"card"}
     assert any(said in finding for finding in findings["card"]), findings
 
@@ -376,12 +246,13 @@ def test_the_citation(folder: Path) -> None:
     assert data["authors"] == [{"name": "The test contributors", "website": "https://huggingface.co/test"}]
     assert (data["version"], data["license"], data["type"]) == ("1.0.0", "CC0-1.0", "dataset")
     path.write_text(yaml.safe_dump({**data, "version": "2.0.0", "mood": "good", "title": ""}))
-    mend(folder)
+    relist(folder)
     assert set(findings := found(folder)) == {"citation"}
     assert findings["citation"] == (
         "key 'mood' is not in the format",
         "key 'title' is missing",
         "version is '2.0.0', the manifest says 1.0.0",
+        "CITATION.cff is not what the manifest and the rows make: they differ from line 1 on",
     )
 
 
@@ -395,13 +266,15 @@ def test_a_file_that_is_not_there_is_a_finding_in_words(folder: Path) -> None:
         ),
         "card": ("README.md is not there",),
         "citation": ("CITATION.cff is not text in UTF-8",),
+        "personal data": ("README.md is not there",),
+        "withdrawn": ("README.md is not there",),
     }
 
 
 def test_what_was_found_before_a_check_stumbled_is_told(folder: Path) -> None:
     card = folder / "README.md"
     card.write_text(card.read_text().replace("configs:\n", "configs:\n- 7\n", 1))
-    manifest.write(folder, {name: value for name, value in told(folder).items() if name != "files"})
+    relist(folder)
     *rest, last = found(folder)["card"]
     assert rest and "cannot be checked" in last and "\n" not in last
 

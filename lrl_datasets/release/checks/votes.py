@@ -1,0 +1,177 @@
+"""Do the judgements fit the rules of their stage, and the rows what they say together."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lrl_datasets import schema
+from lrl_datasets.crowd import aggregation, join, quality
+from lrl_datasets.release.checks.base import Found, Row, judgement_stages, records, rows
+from lrl_datasets.release.locations import Release
+
+_DECIMALS = aggregation.DECIMALS
+_BEFORE = ("unreadable", "refused_by_requester", "not_submitted")
+"""Reasons that are found before anything is compared."""
+_NAMELESS = (*_BEFORE, "golden", "unknown_answer")
+"""Reasons of a judgement that need no answer."""
+
+
+def helpfulness(release: Release) -> Found:
+    """`helpfulness`, `n_votes` and `agreement` follow from the published votes and golden tasks."""
+    names = ("id", "source", "helpfulness", "n_votes", "agreement", "helpfulness_kind")
+    listed = records(release, *names)
+    votes = release.rows("annotations")
+    expected: dict[str, dict[str, Any]] = {}
+    kinds: dict[str, str] = {}
+    for name, source in release.manifest["sources"].items():
+        stage = join.helpfulness_stage(name, judgement_stages(source))
+        if stage is None or votes is None:
+            continue
+        # A control task that is no candidate names no row, so no source; its worker's pseudonym is the source's.
+        of_source = pa.array([row["id"] for row in listed if row["source"] == name], pa.string())
+        about = pc.is_in(votes["answer_id"], of_source)
+        theirs = pc.is_in(votes["worker"], votes.filter(about)["worker"].combine_chunks())
+        golden = pc.fill_null(pc.equal(votes["reason"], "golden"), False)
+        weighed = join.weigh(votes.filter(pc.or_(about, pc.and_(golden, theirs))), stage)
+        kinds[name] = weighed.kind
+        expected |= {row["answer_id"]: row for row in weighed.table.to_pylist()}
+    for row in listed:
+        judged = expected.get(row["id"], {})
+        # A predicted helpfulness is no function of the shipped votes; their number still is.
+        compared = ["n_votes", "agreement"]
+        if row["helpfulness_kind"] != "predicted":
+            compared.append("helpfulness")
+            kind = kinds.get(row["source"]) if judged else None
+            if row["helpfulness_kind"] != kind:
+                yield f"row {row['id']}: helpfulness_kind is {row['helpfulness_kind']}, its votes give {kind}"
+        for name in compared:
+            if _rounded(row[name]) != _rounded(judged.get(name)):
+                yield f"row {row['id']}: {name} is {row[name]}, its votes give {judged.get(name)}"
+
+
+def judgements(release: Release) -> Found:
+    """A judgement's question, label, time and export are its stage's, and its reason is what the rules say."""
+    known = {row["id"]: row for row in records(release, "id", "source", "annotator")}
+    labels, exports = _labels(release), _exports(release)
+    continued = release.manifest.get("previous") is not None
+    listed = rows(release, "annotations", *schema.ANNOTATIONS.names)
+    for row in listed:
+        what, reason = f"a judgement of {row['answer_id']}", row["reason"]
+        if reason not in {None, *schema.JUDGEMENT_REASONS}:
+            yield f"{what}: unknown reason {reason!r}"
+        if row["counted"] != (reason is None):
+            yield f"{what} counts and has a reason why not, or neither"
+        there = row["answer_id"] in known
+        # A vote on an old text stays one in later versions, also in one that does not read the answer.
+        away = reason == "unknown_answer" or (continued and reason == "text_changed" and not there)
+        if row["answer_id"] is None and reason not in _NAMELESS:
+            yield f"{what} is {reason or 'counted'}, and names no answer"
+        elif row["answer_id"] is not None and there == away:
+            yield f"{what} is {reason or 'counted'}, and there is {'such a' if there else 'no such'} row"
+        allowed = labels.get(row["question"])
+        if allowed is None:
+            yield f"{what}: no stage asks {row['question']!r}"
+        elif not {row["label"], row["golden"]} <= {*allowed, None}:
+            yield f"{what}: label or golden is none of its stage's labels"
+        if row["label"] is None and reason not in _BEFORE:
+            yield f"{what} has no label, and is {reason or 'counted'}"
+        if (row["golden"] is not None and reason not in ("golden", *_BEFORE)) or (
+            row["golden"] is None and reason == "golden"
+        ):
+            yield f"{what} is {reason or 'counted'}, and golden says otherwise"
+        if row["duration_s"] is not None and not (
+            math.isfinite(row["duration_s"]) and row["duration_s"] >= 0
+        ):
+            yield f"{what}: duration_s is no time"
+        if row["batch"] not in exports:
+            yield f"{what}: batch is no input of a judgement stage (12 hex digits)"
+        author = known.get(row["answer_id"], {}).get("annotator")
+        compared = author is not None and reason in (None, "own_answer", "failed_worker", "repeated_vote")
+        if compared and (row["worker"] == author) != (reason == "own_answer"):
+            is_author = "its author" if row["worker"] == author else "not its author"
+            yield f"{what} is {reason or 'counted'}, and its worker is {is_author}"
+    yield from _repeated(listed)
+    yield from _failed(release, listed, {name: row["source"] for name, row in known.items()})
+
+
+def _labels(release: Release) -> dict[str, set[str]]:
+    """Return question → its labels."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    for source in release.manifest["sources"].values():
+        for stage in judgement_stages(source):
+            labels[stage["question"]].update(stage["labels"]["positive"], stage["labels"]["negative"])
+    return labels
+
+
+def _exports(release: Release) -> set[str]:
+    return {
+        entry["sha256"][:12]
+        for source in release.manifest["sources"].values()
+        for stage in judgement_stages(source)
+        for entry in source["inputs"]
+        if entry["name"] in stage["pools"]
+    }
+
+
+def _repeated(listed: list[Row]) -> Found:
+    """Of a worker's votes on one answer the first by label counts."""
+    votes: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in listed:
+        if row["reason"] in (None, "repeated_vote") and row["answer_id"] is not None:
+            votes[row["question"], row["answer_id"], row["worker"]].append(row)
+    for (_, answer, worker), given in votes.items():
+        counted = [row["label"] for row in given if row["counted"]]
+        if len(counted) != 1:
+            yield f"{len(counted)} votes of {worker} on {answer} count, not one"
+        elif counted[0] != min((row["label"] for row in given), key=str):
+            yield f"of the votes of {worker} on {answer} another than the first by label counts"
+
+
+def _failed(release: Release, listed: list[Row], source_of: dict[str, str]) -> Found:
+    """Whoever fails the control tasks by the stage's rules has no vote that counts, and nobody else is failed."""
+    rules: dict[tuple[str, str], quality.Rules] = {}
+    for name, source in release.manifest["sources"].items():
+        for stage in judgement_stages(source):
+            asked = {
+                key: stage["rules"][key]
+                for key in quality.Rules.__dataclass_fields__
+                if key in stage["rules"]
+            }
+            rules[name, stage["question"]] = quality.Rules(**asked)
+    at = {row["worker"]: source_of[row["answer_id"]] for row in listed if row["answer_id"] in source_of}
+    only = {name for name, _ in rules}
+    done: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for row in listed:
+        if row["reason"] == "golden":
+            done[row["question"], row["worker"]].append(row["label"] == row["golden"])
+    # A control task that showed an answer went with it where that was withdrawn: then nothing is certain here.
+    partly = release.manifest["judgements"]["withdrawn"] and any(
+        row["reason"] == "golden" and row["answer_id"] is not None for row in listed
+    )
+    told = {
+        (row["question"], row["worker"], row["reason"] == "failed_worker")
+        for row in listed
+        if row["reason"] in (None, "failed_worker", "repeated_vote")
+    }
+    for question, worker, failed in sorted(told, key=str) if not partly else ():
+        source = at.get(worker) or (min(only) if len(only) == 1 else None)
+        rule = rules.get((source, question)) if source else None
+        if rule is None:
+            continue
+        right = done[question, worker]
+        enough = len(right) >= rule.golden_min_answers and len(right) > 0
+        fails = enough and sum(right) / len(right) < rule.golden_min_accuracy
+        if failed != fails:
+            yield (
+                f"worker {worker} has {sum(right)} of {len(right)} control tasks right, which "
+                f"{'fails' if fails else 'passes'}, and {'votes as failed_worker' if failed else 'votes that count'}"
+            )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, _DECIMALS)
