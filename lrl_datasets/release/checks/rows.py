@@ -15,7 +15,7 @@ from lrl_datasets.release.locations import Release
 
 _LANGUAGE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
 _ORIGINAL = re.compile(r"[^\s:][^\n:]*:[^\n]+")
-_KINDS = {None: None, "votes": None, "calibrated": "calibration", "predicted": "prediction"}
+_KINDS = {None: None, "votes": None, "calibrated": "aggregation", "predicted": "prediction"}
 """Kind of helpfulness → what the manifest must declare for it."""
 
 

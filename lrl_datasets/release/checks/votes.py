@@ -17,6 +17,8 @@ from lrl_datasets.release.locations import Release
 _DECIMALS = aggregation.DECIMALS
 _BEFORE = ("unreadable", "refused_by_requester", "not_submitted")
 """Reasons that are found before anything is compared."""
+_GOLDEN_RULES = {"aggregation", "golden_min_answers", "golden_min_accuracy"}
+"""The rules by which a worker fails on the control tasks alone."""
 _NAMELESS = (*_BEFORE, "golden", "unknown_answer")
 """Reasons of a judgement that need no answer."""
 
@@ -137,12 +139,10 @@ def _failed(release: Release, listed: list[Row], source_of: dict[str, str]) -> F
     rules: dict[tuple[str, str], quality.Rules] = {}
     for name, source in release.manifest["sources"].items():
         for stage in judgement_stages(source):
-            asked = {
-                key: stage["rules"][key]
-                for key in quality.Rules.__dataclass_fields__
-                if key in stage["rules"]
-            }
-            rules[name, stage["question"]] = quality.Rules(**asked)
+            # An exam or training takes some of the control tasks, by when they were done, which is not published.
+            if stage["rules"].keys() <= _GOLDEN_RULES:
+                asked = {key: value for key, value in stage["rules"].items() if key != "aggregation"}
+                rules[name, stage["question"]] = quality.Rules(**asked)
     at = {row["worker"]: source_of[row["answer_id"]] for row in listed if row["answer_id"] in source_of}
     only = {name for name, _ in rules}
     done: dict[tuple[str, str], list[bool]] = defaultdict(list)
