@@ -7,7 +7,6 @@ function of a table. Rows are never dropped on the way: `records = published + r
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,12 +23,12 @@ from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.worker_ids import WorkerIds
-from lrl_datasets.release import card, counts, folder, manifest, versions, withdrawal
+from lrl_datasets.release import counts, folder, manifest, versions, withdrawal
 from lrl_datasets.release import previous as earlier
 from lrl_datasets.release.changes import Diff
 from lrl_datasets.release.configs import divide
 from lrl_datasets.release.renamed import beside as beside_release
-from lrl_datasets.release.splits import assign, first_marks, with_groups
+from lrl_datasets.release.splits import assign, with_groups
 from lrl_datasets.sources import quarantine
 from lrl_datasets.sources.base import SourceTables
 
@@ -185,6 +184,7 @@ def build(
     progress("write")
     content = {
         "repository": builder.repository,
+        "title": builder.title,
         "version": version,
         "sample": sample or any(tables.facts.get("sample") for tables in read.values()),
         "language": {"code": language.code, "sha256": languages.sha256(language.code)},
@@ -201,9 +201,7 @@ def build(
         **_combined(judged, read),
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
-    place = folder.write(
-        out / builder.repository, split_map, configs, content, _card_facts(builder, language, rows, judged)
-    )
+    place = folder.write(out / builder.repository, split_map, configs, content)
     aside = out / f"{builder.repository}.quarantine.jsonl"
     return Built(
         place,
@@ -321,27 +319,6 @@ def _suite(index: SuiteIndex | None, path: Path | None) -> dict[str, Any] | None
     if index is None or path is None:
         return None
     return {"sha256": manifest.file_entry(path)["sha256"], "tasks": index.summary()}
-
-
-def _card_facts(
-    builder: Builder, language: languages.Language, rows: pa.Table, judged: pa.Table
-) -> card.Facts:
-    published = rows.filter(
-        pc.is_null(first_marks(rows, schema.FILTER_ORDER)["reason"].combine_chunks())
-    ).sort_by("id")
-    example: dict[str, str] = {}
-    if published.num_rows:
-        messages = published["messages"][0].as_py()
-        example = {"prompt": messages[0]["content"], "answer": messages[-1]["content"]}
-    return card.Facts(
-        title=builder.title,
-        language=language,
-        licenses=sorted(set(published["license"].to_pylist())),
-        creation_methods=sorted(set(published["creation_method"].to_pylist())),
-        alpha=aggregation.agreement(judged),
-        counted=Counter(judged.filter(judged["counted"])["question"].to_pylist()),
-        example=example,
-    )
 
 
 def _write_renamed(path: Path, names: Mapping[str, str]) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "lrl_datasets"
@@ -51,6 +52,13 @@ def test_every_module_has_a_level() -> None:
         path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if path.name[0] not in "_."
     }
     assert modules - {"py"} <= set(LEVEL) | {"py.typed"}
+
+
+def test_the_wheel_has_every_package() -> None:
+    with (PACKAGE.parent / "pyproject.toml").open("rb") as file:
+        listed = tomllib.load(file)["tool"]["setuptools"]["packages"]
+    there = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert there - set(listed) == set()
 
 
 def test_imports_go_down() -> None:

@@ -32,7 +32,7 @@ PARQUET: dict[str, Any] = {
 }
 
 
-def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any], facts: card.Facts) -> Path:
+def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]) -> Path:
     """Write the release folder at `place`, in the place of an earlier release.
 
     Parameters
@@ -44,9 +44,7 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
     configs
         The tables, by config and split.
     content
-        The manifest without configs and files.
-    facts
-        What the card says beyond the manifest.
+        The manifest without configs and files, with `title`.
 
     Raises
     ------
@@ -79,7 +77,6 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
         published = sum(split["rows"] for split in described.get("default", {}).values())
         content = {"changelog": changelog(None, None, content["version"], published)} | content
         content |= {
-            "title": facts.title,
             "renderer": card.renderer(),
             "configs": described,
             "left_out_as_empty": [
@@ -89,6 +86,7 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
                 if split not in described.get(config, {})
             ],
         }
+        facts = card.facts(content, configs)
         (new / "README.md").write_text(card.render(content, facts), encoding="utf-8")
         (new / citation.NAME).write_text(
             citation.render(content, facts.title, facts.language.names.english, facts.licenses), "utf-8"

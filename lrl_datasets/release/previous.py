@@ -171,7 +171,7 @@ class Previous:
             for at, vote in enumerate(listed)
             if vote["text"] is None and vote["reason"] in (None, "repeated_vote", "unknown_answer")
         ]
-        counted: set[tuple[str, ...]] = set()
+        counted = {_vote(vote)[:3] for vote in listed if vote["text"] is not None and vote["reason"] is None}
         for at in sorted(open_votes, key=lambda at: (listed[at]["label"] or "", at)):
             name = _vote(listed[at])
             if old[name] > 0:
