@@ -51,8 +51,10 @@ def run_client(
     """
     folder = Path(tempfile.mkdtemp(dir=tmp_path, prefix="empty-"))
     cache = home or Path(tempfile.mkdtemp(dir=tmp_path, prefix="hf-home-"))
+    # At the very end of a process the native threads of the clients abort now and then; what it did is done by then.
+    ending = "\nimport os as _os, sys as _sys\n_sys.stdout.flush(), _sys.stderr.flush(), _os._exit(0)\n"
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code + ending],
         cwd=folder,
         env=client_environment(endpoint, cache) | dict(env or {}),
         capture_output=True,

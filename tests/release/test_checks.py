@@ -115,7 +115,7 @@ ROWS: list[tuple[Tamper, dict[str, str]]] = [
     (lambda t: t.one("default", source="translated")["messages"][0].update(content=None),
      {"conversations": "has no content", "content hashes": "not that of", "reasons": "is empty, and is published"}),
     (setting("default", "helpfulness_kind", "calibrated", source="campaign"),
-     {"closed sets": "declares no calibration"}),
+     {"closed sets": "the manifest declares no aggregation", "helpfulness": "its votes give votes"}),
     (setting("default", "helpfulness_kind", "predicted", source="campaign"),
      {"closed sets": "declares no prediction"}),
     (setting("default", "helpfulness_kind", None, source="campaign"), {"closed sets": "go together"}),

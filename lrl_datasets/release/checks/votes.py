@@ -49,7 +49,7 @@ def helpfulness(release: Release) -> Found:
         if row["helpfulness_kind"] != "predicted":
             compared.append("helpfulness")
             kind = kinds.get(row["source"]) if judged else None
-            if row["helpfulness_kind"] != kind:
+            if row["helpfulness_kind"] in ("votes", "calibrated") and row["helpfulness_kind"] != kind:
                 yield f"row {row['id']}: helpfulness_kind is {row['helpfulness_kind']}, its votes give {kind}"
         for name in compared:
             if _rounded(row[name]) != _rounded(judged.get(name)):
