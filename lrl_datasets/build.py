@@ -156,7 +156,8 @@ def build(
     judged = join.judge(rows, read, texts, key)
     if before:
         judged = before.without_votes_on_old_texts(judged, rows)
-    rows = _weighed(rows, judged, read, steps)
+    weights = join.weighed(judged, read)
+    rows = _with_helpfulness(rows, weights, steps)
     if index is not None:
         progress("contamination")
         rows = Contamination(index)(rows)
@@ -175,7 +176,8 @@ def build(
     withdrawal.check_writable(left.to_record)
     if left.records or left.judgements:
         progress("withdrawn")
-        rows, judged = _weighed(left.rows, left.judged, read, steps), left.judged
+        judged, weights = left.judged, join.weighed(left.judged, read)
+        rows = _with_helpfulness(left.rows, weights, steps)
     progress("splits")
     rows = _complete(assign(rows, builder.splits, before))
     configs = divide(rows, judged, builder.preference_margin)
@@ -198,7 +200,7 @@ def build(
         "counts": counts.of_records(rows, left.records),
         "judgements": counts.of_judgements(judged, left.judgements),
         "agreement": aggregation.agreement(judged),
-        **_combined(judged, read),
+        **_combined(weights, read),
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
     place = folder.write(out / builder.repository, split_map, configs, content)
@@ -280,11 +282,11 @@ def _checked_names(
     return earlier.translation(rows, read, old_key, key) if old_key else {}
 
 
-def _weighed(
-    rows: pa.Table, judged: pa.Table, read: Mapping[str, SourceTables], steps: Mapping[str, Filter]
+def _with_helpfulness(
+    rows: pa.Table, weights: Mapping[str, aggregation.Aggregated], steps: Mapping[str, Filter]
 ) -> pa.Table:
     """Join what the counted votes say, and mark what they object to; a second time it is computed anew."""
-    rows = join.with_helpfulness(rows, judged, read)
+    rows = join.with_helpfulness(rows, weights)
     return steps["helpfulness"](rows) if "helpfulness" in steps else rows
 
 
@@ -310,8 +312,10 @@ def _inputs(tables: SourceTables) -> dict[str, Any]:
     }
 
 
-def _combined(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, Any]:
-    told = join.reports(judged, read)
+def _combined(
+    weights: Mapping[str, aggregation.Aggregated], read: Mapping[str, SourceTables]
+) -> dict[str, Any]:
+    told = join.reports(weights, read)
     return {"aggregation": told} if told else {}
 
 

@@ -51,17 +51,21 @@ def judge(
     return pa.concat_tables(decided)
 
 
-def with_helpfulness(rows: pa.Table, judged: pa.Table, read: Mapping[str, SourceTables]) -> pa.Table:
-    """Join posterior, votes and agreement onto the candidates."""
-    posteriors: dict[str, dict[str, Any]] = {}
+def weighed(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, aggregation.Aggregated]:
+    """Weigh what was said of helpfulness, source by source; a source without such a stage is left out."""
+    found = {}
     for name, tables in read.items():
         stage = helpfulness_stage(name, _judgement_stages(tables))
-        if stage is None:
-            continue
-        weighed = weigh(judged.filter(pc.equal(judged["source"], name)), stage)
-        posteriors.update(
-            {row["answer_id"]: row | {"kind": weighed.kind} for row in weighed.table.to_pylist()}
-        )
+        if stage is not None:
+            found[name] = weigh(judged.filter(pc.equal(judged["source"], name)), stage)
+    return found
+
+
+def with_helpfulness(rows: pa.Table, weights: Mapping[str, aggregation.Aggregated]) -> pa.Table:
+    """Join posterior, votes and agreement (`weighed`) onto the candidates."""
+    posteriors: dict[str, dict[str, Any]] = {}
+    for one in weights.values():
+        posteriors.update({row["answer_id"]: row | {"kind": one.kind} for row in one.table.to_pylist()})
     found = [posteriors.get(identity, {}) for identity in rows["id"].to_pylist()]
     rows = add_column(rows, "helpfulness", [row.get("helpfulness") for row in found], pa.float64())
     rows = add_column(rows, "helpfulness_kind", [row.get("kind") for row in found], pa.string())
@@ -88,14 +92,15 @@ def weigh(judged: pa.Table, stage: Mapping[str, Any]) -> aggregation.Aggregated:
     return aggregation.weigh(votes, stage["rules"]["aggregation"], stage["labels"]["positive"], golden)
 
 
-def reports(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, dict[str, Any]]:
+def reports(
+    weights: Mapping[str, aggregation.Aggregated], read: Mapping[str, SourceTables]
+) -> dict[str, dict[str, Any]]:
     """Return, for the manifest, what each source's `auto` is made of and what its golden tasks say of it."""
     told = {}
-    for name, tables in read.items():
-        stage = helpfulness_stage(name, _judgement_stages(tables))
+    for name, one in weights.items():
+        stage = helpfulness_stage(name, _judgement_stages(read[name]))
         if stage is not None and stage["rules"]["aggregation"] == aggregation.AUTO:
-            weighed = weigh(judged.filter(pc.equal(judged["source"], name)), stage)
-            told[name] = aggregation.report(weighed)
+            told[name] = aggregation.report(one)
     return told
 
 
