@@ -148,10 +148,8 @@ def collect(directory: Path, older_than: float) -> Collected:
     LrlError
         `directory` is no store.
     """
-    if not (Path(directory) / "objects").is_dir():
-        raise LrlError(f"{directory}: no store of a local Hub")
     try:
-        return _collect(Store(directory), older_than)
+        return _collect(_existing(directory), older_than)
     except HubError as refusal:
         raise LrlError(f"{directory}: {refusal.message}") from None
 
@@ -164,9 +162,13 @@ def check(directory: Path, progress: Callable[[str], None] = lambda text: None) 
     LrlError
         `directory` is no store.
     """
+    return _check(_existing(directory), progress)
+
+
+def _existing(directory: Path) -> Store:
     if not (Path(directory) / "objects").is_dir():
         raise LrlError(f"{directory}: no store of a local Hub")
-    return _check(Store(directory), progress)
+    return Store(directory)
 
 
 class _Dated(logging.Formatter):

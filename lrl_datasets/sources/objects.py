@@ -7,13 +7,13 @@ a day later are the same input.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from lrl_datasets.sources.base import InputFile
+from lrl_datasets.sources.records import unordered_hash
 from lrl_datasets.sources.toloka import Assignment, Export
 
 
@@ -37,9 +37,7 @@ def export(file: InputFile, rows: Sequence[Assignment], columns: Iterable[str], 
         for row in rows
     ]
     numbered = [replace(row, row=number) for number, row in enumerate(filled, 1)]
-    hashes = sorted(hashlib.sha256(_told(row)).hexdigest() for row in filled)
-    told = json.dumps([sorted(named), hashes], ensure_ascii=True).encode("ascii")
-    sha256 = hashlib.sha256(told).hexdigest()
+    sha256 = unordered_hash(sorted(named), map(_told, filled))
     return Export(
         replace(file, sha256=sha256, records=len(rows)), named, numbered, header=False, untouched=untouched
     )

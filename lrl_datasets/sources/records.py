@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -86,9 +86,15 @@ def in_any_order(records: Records) -> InputFile:
     A platform exports the same pool in whatever order; the same records are the same input and give the same release.
     Each record is hashed by itself, so that no text can be taken for the end of one.
     """
-    hashes = sorted(hashlib.sha256(row.for_quarantine().rstrip(b"\r\n")).hexdigest() for row in records.rows)
-    told = json.dumps([records.columns, hashes], ensure_ascii=True)
-    return replace(records.file, sha256=hashlib.sha256(told.encode("ascii")).hexdigest())
+    raw = (row.for_quarantine().rstrip(b"\r\n") for row in records.rows)
+    return replace(records.file, sha256=unordered_hash(records.columns, raw))
+
+
+def unordered_hash(columns: Sequence[str], records: Iterable[bytes]) -> str:
+    """Return the SHA-256 of columns and records, whatever order the records come in."""
+    hashes = sorted(hashlib.sha256(record).hexdigest() for record in records)
+    told = json.dumps([columns, hashes], ensure_ascii=True)
+    return hashlib.sha256(told.encode("ascii")).hexdigest()
 
 
 def text_of(data: bytes, name: str) -> bytes:

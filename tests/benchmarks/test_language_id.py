@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "language_id.py"
+from tests.benchmarks import running
 
-
-def run(directory: Path, out: Path, *options: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(directory), "--json", str(out), *options],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "recall" in done.stdout and "texts a second" in done.stdout
-    figures: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    return figures
+run = partial(running.run, "language_id.py", says=("recall", "texts a second"))
 
 
 def test_by_hand(tmp_path: Path) -> None:
@@ -49,9 +37,7 @@ def test_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_sentences(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(tmp_path)], capture_output=True, text=True, check=False
-    )
+    done = running.process("language_id.py", tmp_path)
     assert done.returncode and "no labelled sentences" in done.stderr
 
 
