@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from lrl_datasets import languages, lock, private, pseudonyms, schema
 from lrl_datasets.builder import Builder, withdrawn_file
-from lrl_datasets.crowd import aggregation, join
+from lrl_datasets.crowd import aggregation, agreement, join, rubric
 from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
@@ -199,7 +199,8 @@ def build(
         "sources": {source: _inputs(tables) for source, tables in read.items()},
         "counts": counts.of_records(rows, left.records),
         "judgements": counts.of_judgements(judged, left.judgements),
-        "agreement": aggregation.agreement(judged),
+        "agreement": agreement.of_questions(judged),
+        **_rubric(judged),
         **_combined(weights, read),
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
@@ -317,6 +318,11 @@ def _combined(
 ) -> dict[str, Any]:
     told = join.reports(weights, read)
     return {"aggregation": told} if told else {}
+
+
+def _rubric(judged: pa.Table) -> dict[str, Any]:
+    means = rubric.means(judged)
+    return {"rubric": means} if means else {}
 
 
 def _suite(index: SuiteIndex | None, path: Path | None) -> dict[str, Any] | None:

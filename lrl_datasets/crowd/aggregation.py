@@ -156,32 +156,6 @@ def report(found: Aggregated) -> dict[str, Any]:
     return told | of_golden
 
 
-def agreement(judged: pa.Table) -> dict[str, float | None]:
-    """Return Krippendorff's alpha of each question over the counted judgements."""
-    counted = judged.filter(judged["counted"])
-    questions = sorted(set(counted["question"].to_pylist()))
-    return {
-        name: krippendorff_alpha(counted.filter(pc.equal(counted["question"], name))) for name in questions
-    }
-
-
-def krippendorff_alpha(votes: pa.Table) -> float | None:
-    """Krippendorff's alpha (nominal) over counted votes; null where it is undefined.
-
-    1 is perfect agreement, 0 what chance would give (Krippendorff, Content Analysis, 2004, ch. 11). It is
-    undefined when no answer has two votes or when all votes are alike.
-    """
-    frame = votes.select(["answer_id", "worker", "label"]).to_pandas()
-    pairs = frame.groupby("answer_id")["label"].transform("size") > 1
-    frame = frame[pairs]
-    if frame.empty or frame["label"].nunique() < 2:
-        return None
-    from crowdkit.metrics.data import alpha_krippendorff
-
-    answers = frame.rename(columns={"answer_id": "task"}).sort_values(["task", "worker", "label"])
-    return round(float(alpha_krippendorff(answers)), DECIMALS)
-
-
 # ---- golden tasks ---------------------------------------------------------------------------------------
 
 _GOLDEN = "\x00"

@@ -9,6 +9,8 @@ this is how they are read.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -83,3 +85,18 @@ def scores(votes: pa.Table) -> pa.Table:
         ],
         schema=SCORES,
     )
+
+
+def means(votes: pa.Table) -> dict[str, dict[str, Any]]:
+    """Return, by criterion, the mean over the answers of their mean marks, the answers and the votes; as `scores`."""
+    found = scores(votes)
+    told = {}
+    for name in CRITERIA:
+        of_criterion = found.filter(pc.equal(found["question"], name))
+        if of_criterion.num_rows:
+            told[name] = {
+                "mean": round(pc.mean(of_criterion["score"]).as_py(), 4),
+                "answers": of_criterion.num_rows,
+                "votes": pc.sum(of_criterion["n_votes"]).as_py(),
+            }
+    return told

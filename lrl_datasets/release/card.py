@@ -20,6 +20,7 @@ import pyarrow as pa
 import yaml
 
 from lrl_datasets import card_validator, languages, pseudonyms, schema
+from lrl_datasets.crowd import rubric
 from lrl_datasets.languages import Language
 from lrl_datasets.release import citation, manifest
 
@@ -52,8 +53,8 @@ class Facts:
     """Licences of the published rows, as the sources name them."""
     creation_methods: list[str]
     """Creation methods of the published rows."""
-    alpha: dict[str, float | None]
-    """Krippendorff's alpha of each question, over its counted judgements."""
+    agreement: dict[str, dict[str, Any]]
+    """Krippendorff's alpha of each question with its interval, over its counted judgements."""
     counted: dict[str, int]
     """Counted judgements of each question."""
     example: dict[str, str]
@@ -106,7 +107,7 @@ def facts(content: Mapping[str, Any], configs: Mapping[str, Mapping[str, pa.Tabl
         language=languages.load(content["language"]["code"]),
         licenses=sorted({row["license"] for row in published} - {None}),
         creation_methods=sorted({row["creation_method"] for row in published}),
-        alpha=content["agreement"],
+        agreement={name: _agreement(found) for name, found in sorted(content["agreement"].items())},
         counted=Counter(question for table in votes for question in table["question"].to_pylist()),
         example=example,
     )
@@ -190,11 +191,20 @@ def _ordered(content: dict[str, Any]) -> dict[str, Any]:
     reasons = {
         name: judged["reasons"][name] for name in schema.JUDGEMENT_REASONS if name in judged["reasons"]
     }
+    marks = content.get("rubric") or {}
     return content | {
+        "rubric": {name: marks[name] for name in rubric.CRITERIA if name in marks},
         "configs": configs,
         "sources": dict(sorted(content["sources"].items())),
         "judgements": judged | {"reasons": reasons},
     }
+
+
+def _agreement(found: Any) -> dict[str, Any]:
+    """Return the agreement on a question; earlier releases have alpha alone."""
+    if isinstance(found, dict):
+        return found
+    return {"alpha": found, "low": None, "high": None, "level": "nominal"}
 
 
 def _languages(content: dict[str, Any]) -> set[str]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrl_datasets.crowd import aggregation
-from lrl_datasets.crowd.aggregation import NAMES, POSTERIOR, aggregate, krippendorff_alpha, weigh
+from lrl_datasets.crowd.aggregation import NAMES, POSTERIOR, aggregate, weigh
 from lrl_datasets.errors import LrlError
 
 VOTES = pa.schema([("answer_id", pa.string()), ("worker", pa.string()), ("label", pa.string())])
@@ -150,16 +150,3 @@ def test_a_true_label_that_nobody_gave() -> None:
     rows = [(f"g{n}", worker, "yes", "unclear") for n in range(4) for worker in "abcd"]
     told = aggregation.report(weigh(campaign(), "auto", {"yes"}, golden(*rows)))
     assert set(told["right_of_golden"].values()) == {0.0}
-
-
-def test_alpha_by_hand() -> None:
-    # Two coders agree on 3 of 4 units: coincidences yes-yes 4, no-no 2, mixed 2 of n = 8, so the observed
-    # disagreement is 2/8 and the expected one 2*5*3/(8*7); alpha = 1 - .25/.5357 = .5333.
-    table = votes(("a", "1", "yes"), ("a", "2", "yes"), ("b", "1", "yes"), ("b", "2", "yes"), ("c", "1", "no"),
-                  ("c", "2", "no"), ("d", "1", "yes"), ("d", "2", "no"))  # fmt: skip
-    assert krippendorff_alpha(table) == pytest.approx(0.5333, abs=1e-4)
-
-
-def test_alpha_is_null_where_it_is_undefined() -> None:
-    assert krippendorff_alpha(votes(("a", "1", "yes"), ("b", "1", "no"))) is None
-    assert krippendorff_alpha(votes(("a", "1", "yes"), ("a", "2", "yes"))) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from lrl_datasets.crowd.rubric import CRITERIA, effective, scores
+from lrl_datasets.crowd.rubric import CRITERIA, effective, means, scores
 
 
 def votes(*rows: tuple[str, str, str, str]) -> pa.Table:
@@ -44,3 +44,9 @@ def test_a_fluency_that_does_not_count_zeroes_nothing() -> None:
     assert effective(uncounted)["label"].to_pylist() == ["0", "2", "yes"]
     counted = table.append_column("counted", pa.array([True, True, True]))
     assert effective(counted)["label"].to_pylist() == ["0", "0", "yes"]  # yes is no mark
+
+
+def test_a_criterions_mean_is_over_answers_not_votes() -> None:
+    table = votes(("a", "1", "fluency", "2"), ("a", "2", "fluency", "2"), ("a", "3", "fluency", "2"),
+                  ("b", "1", "fluency", "1"), ("b", "1", "helpful", "yes"))  # fmt: skip
+    assert means(table) == {"fluency": {"mean": 1.5, "answers": 2, "votes": 4}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 import yaml
 
 from lrl_datasets import card_validator, languages, pseudonyms
+from lrl_datasets.crowd.agreement import Agreement
 from lrl_datasets.release import card, citation, locations
 from tests.test_build import answers, run
 
 FACTS = card.Facts(
     title="Mini", language=languages.load("swh_Latn"), licenses=["CC0-1.0"], creation_methods=["crowd"],
-    alpha={"helpful": 0.7}, example={"prompt": "Swali?", "answer": "Jibu."},
+    agreement={"helpful": asdict(Agreement(0.7, 0.6, 0.8, "nominal", 2, 4, 0.9, {"yes": 4}))},
+    example={"prompt": "Swali?", "answer": "Jibu."},
     counted={"helpful": 3},
 )  # fmt: skip
 
@@ -178,3 +181,14 @@ def test_the_card_cites_the_version(content: dict[str, Any]) -> None:
     text = card.render(content | {"version": "1.2.0"}, FACTS)
     assert "@misc{mini_1.2.0,\n  title        = {Mini}," in text
     assert r"\url{https://huggingface.co/datasets/test/mini}" in text
+
+
+def test_the_card_has_alpha_with_its_interval_and_a_rubrics_marks(content: dict[str, Any]) -> None:
+    marks = {
+        "helpful": {"mean": 1.25, "answers": 4, "votes": 12},
+        "fluency": {"mean": 2.0, "answers": 4, "votes": 12},
+    }
+    text = card.render(content | {"rubric": marks}, FACTS)
+    assert "alpha 0.70\n(nominal; 95 % interval 0.60 to 0.80)" in text
+    assert text.index("| fluency | 2.00 | 4 | 12 |") < text.index("| helpful | 1.25 | 4 | 12 |")
+    assert "criterion" not in card.render(content, FACTS)

@@ -284,8 +284,19 @@ VOTES += [
     (passes, {"judgements": "which passes, and votes as failed_worker"}),
     (fails, {"judgements": "which fails, and votes that count"}),
     (lambda t: t.manifest["agreement"].update(helpful=0.99),
-     {"agreement": "the manifest says {'helpful': 0.99}"}),
+     {"agreement": "helpful: the manifest says 0.99"}),
+    (lambda t: t.manifest["agreement"]["helpful"].update(high=0.99), {"agreement": "'high': 0.99"}),
+    (lambda t: t.manifest["agreement"].clear(), {"agreement": "helpful: the manifest says None"}),
+    (lambda t: t.manifest.update(rubric={"fluency": {"mean": 2.0, "answers": 1, "votes": 1}}),
+     {"agreement": "rubric: the manifest says"}),
 ]  # fmt: skip
+
+
+def test_an_earlier_release_has_alpha_alone(first: Tampered) -> None:
+    def earlier(t: Tampered) -> None:
+        t.manifest["agreement"]["helpful"] = t.manifest["agreement"]["helpful"]["alpha"]
+
+    assert_found(first, earlier, {})
 
 
 @pytest.mark.parametrize(("tamper", "expected"), VOTES)

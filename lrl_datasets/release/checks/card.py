@@ -135,7 +135,8 @@ def _numbers(release: Release, said: str) -> Found:
         for reason, n in judged["reasons"].items():
             if not any(f"`{reason}" in row[0] and row[-1] == str(n) for row in table if len(row) == 2):
                 yield f"the table of judgements lacks {n} {reason}"
-    for name, alpha in content.get("agreement", {}).items() if judged["judgements"] else ():
+    for name, found in content.get("agreement", {}).items() if judged["judgements"] else ():
+        alpha = found["alpha"] if isinstance(found, dict) else found  # earlier releases have alpha alone
         if alpha is not None and not re.search(rf"(?<![\d.]){re.escape(f'{alpha:.2f}')}(?!\d)", said):
             yield f"the agreement on {name}, {alpha:.2f}, is not on the card"
     for entry in content.get("changelog") or ():

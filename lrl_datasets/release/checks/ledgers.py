@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from importlib.metadata import version as installed
 from typing import Any
 
-from lrl_datasets.crowd import aggregation
+from lrl_datasets.crowd import agreement as crowd_agreement
+from lrl_datasets.crowd import rubric
 from lrl_datasets.filters.personal_data import EMAIL, PHONE
 from lrl_datasets.release.checks.base import Found, judgement_stages, records, rows
 from lrl_datasets.release.locations import Release
@@ -115,8 +117,20 @@ def _outside(left_out: dict[str, int], held: dict[str, int]) -> int:
 
 
 def agreement(release: Release) -> Found:
-    """The manifest's agreement on each question is Krippendorff's alpha of the counted judgements."""
-    votes, said = release.rows("annotations"), release.manifest.get("agreement")
-    found = aggregation.agreement(votes) if votes is not None else {}
-    if said != found:
-        yield f"the manifest says {said}, the judgements give {found}"
+    """The manifest's agreement on each question, and the marks of a rubric, are those of the counted judgements."""
+    votes, said = release.rows("annotations"), release.manifest.get("agreement") or {}
+    found = crowd_agreement.of_questions(votes) if votes is not None else {}
+    # Random numbers are the same with the same numpy only; earlier releases have alpha alone.
+    same = release.manifest.get("tools", {}).get("numpy") == installed("numpy")
+    for name in sorted(said.keys() | found.keys()):
+        one, other = said.get(name), found.get(name)
+        if isinstance(one, dict) and other is not None:
+            drawn = () if same else ("low", "high")
+            one, other = ({k: v for k, v in each.items() if k not in drawn} for each in (one, other))
+        elif name in said and other is not None:
+            other = other["alpha"]
+        if one != other:
+            yield f"{name}: the manifest says {one}, the judgements give {other}"
+    marks = rubric.means(votes) if votes is not None else {}
+    if "rubric" in release.manifest and release.manifest["rubric"] != marks:
+        yield f"rubric: the manifest says {release.manifest['rubric']}, the judgements give {marks}"
