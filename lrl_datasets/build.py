@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from lrl_datasets import languages, lock, private, pseudonyms, schema
 from lrl_datasets.builder import Builder, withdrawn_file
-from lrl_datasets.crowd import aggregation, agreement, join, rubric
+from lrl_datasets.crowd import aggregation, agreement, answer_rules, join, rubric
 from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
@@ -134,7 +134,8 @@ def build(
         raise LrlError(f"{', '.join(read)}: no records at all, so there is nothing to build")
     steps = {step.name: step for step in builder.filters}
 
-    rows = _located(pa.concat_tables([tables.candidates for tables in read.values()]))
+    progress(answer_rules.NAME)
+    rows = _located(pa.concat_tables([answer_rules.marked(tables) for tables in read.values()]))
     key = _key(rows, read, public=sample or _continues_a_sample(read, before), first=before is None)
     texts = (steps["normalise"], steps["personal_data"], WorkerIds(_workers(read)))
     for step in texts:

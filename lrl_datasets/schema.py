@@ -29,9 +29,11 @@ HUMAN_ORIGIN = ("crowd", "native")
 """Creation methods whose rows may be held out, where the source allows it too."""
 
 # The order is part of the contract: it is the order of the steps in `build`, and so it decides which of
-# several objections a row is counted under.
+# several objections a row is counted under. `answer_rules` (what `campaign.toml` holds against an answer: its worker,
+# its time, a copied text) comes first of all that looks at a row: it says of the answer as it was handed in what
+# `lrl crowd decide` says of it, and a worker who is refused for copying is not told in a release that he was brief.
 FILTER_ORDER = (
-    "source", "normalise", "personal_data", "worker_ids", "identity", "length", "language_id",
+    "source", "answer_rules", "normalise", "personal_data", "worker_ids", "identity", "length", "language_id",
     "helpfulness", "contamination", "held_out", "duplicates",
 )  # fmt: skip
 
@@ -39,7 +41,14 @@ REASONS = {
     "unreadable": "the record could not be read; `detail` says which column and why",
     "refused_by_requester": "the platform's requester rejected the assignment",
     "not_submitted": "the assignment was skipped, expired or is still active",
+    "golden": "a control task: it measures the worker, it is no answer",
     "no_answer": "the source has the question but no answer to it",
+    "failed_worker": "the worker failed the control tasks",
+    "skipped_in_row": "the worker skipped too many suites in a row",
+    "too_fast": "handed in after far less time than the pool's tasks take",
+    "too_slow": "handed in after far more time than the pool's tasks take",
+    "same_text": "another worker had handed in the same text before",
+    "machine_translated": "the answer is, or nearly is, a machine's translation of the English answer",
     "empty": "prompt or answer is empty after normalisation",
     "duplicate_id": "another record of the source has the same id and came first",
     "too_short": "prompt or answer has fewer words than the builder asks for",
@@ -133,6 +142,7 @@ CANDIDATE = pa.schema(
             "machine_translation",
             pa.string(),
         ),  # of the English answer, where the campaign has one to compare with
+        ("golden", pa.string()),  # the expected answer of a control task, null on ordinary tasks
         *[field for field in PROVENANCE if field[0] in _FROM_SOURCE],
         ("mark.source", pa.string()),
         ("detail.source", pa.string()),

@@ -37,6 +37,8 @@ def status(campaign: Folder = Path(), now: Now = None) -> None:
     """Say where a campaign stands: what is decided, what waits, and for what. Writes nothing."""
     from rich.table import Table
 
+    from lrl_datasets.crowd.decisions import CONTROL
+
     file, state, _ = _read(campaign, now)
     shown = Table("stage", "suites", "accepted", "to accept", "to reject", "waiting")
     for number, stage in enumerate(file.stage, 1):
@@ -48,10 +50,13 @@ def status(campaign: Folder = Path(), now: Now = None) -> None:
             *[str(said[verdict]) for verdict in ("accept", "reject", "wait")],
         )  # fmt: skip
     out.print(shown)
-    answers = Counter(state.decisions["verdict"].to_pylist())
+    decided = state.decisions.select(["verdict", "reason"]).to_pylist()
+    answers = Counter(row["verdict"] for row in decided if row["reason"] != CONTROL)
     if answers:
         say(f"answers: {answers['accept']} good, {answers['reject']} refused, {answers['wait']} undecided")
-        _say_counts("  refused", state.decisions["reason"].to_pylist())
+        _say_counts("  refused", [row["reason"] for row in decided if row["verdict"] == "reject"])
+    if control := sum(row["reason"] == CONTROL for row in decided):
+        say(f"control answers of workers who passed: {control}")
     _say_counts("judgements not counted", state.judged["reason"].to_pylist())
     _say_open(state)
     _warn(state, file)
@@ -81,7 +86,10 @@ def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -
         else:
             path.unlink(missing_ok=True)
             say(f"stage {number} {_name(stage)}: no suite to accept or reject")
-        out_of = sorted(state.keep_out(stage.question)) if stage.kind == "judgement" else []
+        barred = (
+            state.keep_out(stage.question) if stage.kind == "judgement" else state.keep_out_writers(number)
+        )
+        out_of = sorted(barred)
         if out_of:
             write(target / "keep-out.txt", "".join(f"{worker}\n" for worker in out_of))
             say(f"  {len(out_of)} workers get no more of its tasks: {target / 'keep-out.txt'}")

@@ -99,6 +99,7 @@ def cost(campaign: Folder = Path()) -> None:
 
     from lrl_datasets.cli.crowd_decisions import terms
     from lrl_datasets.crowd import cost as costs
+    from lrl_datasets.crowd.decisions import CONTROL
     from lrl_datasets.crowd.state import compute
     from lrl_datasets.sources import campaign_toml
     from lrl_datasets.sources.campaign import Campaign
@@ -109,7 +110,9 @@ def cost(campaign: Folder = Path()) -> None:
         state = compute(
             Campaign(under_way=True).read(folder), datetime.now(UTC).replace(tzinfo=None), terms(file)
         )
-    accepted = sum(row["verdict"] == "accept" for row in state.decisions.to_pylist())
+    accepted = sum(
+        row["verdict"] == "accept" and row["reason"] != CONTROL for row in state.decisions.to_pylist()
+    )
     told = costs.report(
         state.payouts,
         accepted,

@@ -169,10 +169,10 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
     else:
         wanted = state.wanted_votes(stage.question)
         table = waiting.answers(page, came.candidates, came.judgements, stage.question, tasks.overlap, wanted)
-        out = state.keep_out(stage.question)
-        barred = [sorted({*row, *out}) for row in table["unavailable_for"].to_pylist()]
-        at = table.schema.get_field_index("unavailable_for")
-        table = table.set_column(at, table.schema.field(at), pa.array(barred, pa.list_(pa.string())))
+    out = state.keep_out(stage.question) if stage.kind == "judgement" else state.keep_out_writers(number)
+    barred = [sorted({*row, *out}) for row in table["unavailable_for"].to_pylist()]
+    at = table.schema.get_field_index("unavailable_for")
+    table = table.set_column(at, table.schema.field(at), pa.array(barred, pa.list_(pa.string())))
     seed = int(digest(file.name, str(number), length=12), 16)
     try:
         return page, suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
@@ -276,11 +276,13 @@ def counts(crowd: str) -> dict[str, int]:
 
 def simulated_terms(stage: AnswerStage | JudgementStage, seconds: float) -> Terms:
     """Say what a stage's rules mean for a simulated crowd."""
+    from lrl_datasets.crowd import answer_rules
     from lrl_datasets.crowd.simulation import Terms
 
     price = stage.tasks.price if stage.tasks else None
     if stage.kind == "answer":
-        return Terms(seconds, price)
+        asked = answer_rules.of_stage(stage.model_dump(exclude_none=True))
+        return Terms(seconds, price, ban_after=asked.golden_min_answers, ban_below=asked.golden_min_accuracy)
     rules: Any = stage.rules
     return Terms(
         seconds,

@@ -14,12 +14,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from lrl_datasets.crowd import answer_rules
 from lrl_datasets.crowd.answer_rules import AnswerRules, objections
 
 ANSWER_REASONS = (
-    "refused_by_requester", "skipped_in_row", "too_fast", "too_slow", "same_text", "machine_translated", "unhelpful",
+    "refused_by_requester", *answer_rules.REASONS, "unhelpful",
 )  # fmt: skip
 """The closed set of reasons for which an answer is refused, in the order in which they are tried."""
+CONTROL = "golden"
+"""The reason that an accepted control task carries: nobody judges it, and it is no answer to its prompt."""
 JUDGE_FAULTS = ("failed_worker", "skipped_in_row", "too_fast", "one_answer")
 """Reasons of uncounted judgements for which a suite may be refused. To be in the minority is none: who judges
 honestly is paid. Neither is a failed exam: the platform should not have let the worker in."""
@@ -103,10 +106,12 @@ def of_answers(
             continue
         found = posteriors.get(row["record"], {})
         helpful = found.get("helpfulness")
-        if row["mark.source"] is not None or row["status"] == "rejected":
+        if row["mark.source"] not in (None, CONTROL) or row["status"] == "rejected":
             verdict, reason = "reject", "refused_by_requester"
         elif at in against:
-            verdict, reason = against[at]
+            verdict, reason, _ = against[at]
+        elif row["golden"] is not None:
+            verdict, reason = "accept", CONTROL
         elif helpful is None or row["record"] in undecided:
             verdict, reason = "wait", None
         elif helpful >= rules.accept_from:
@@ -117,6 +122,7 @@ def of_answers(
             {
                 "stage": stage,
                 "task": at,
+                "golden": row["golden"] is not None,
                 **{name: row[name] for name in ("assignment", "record", "worker", "lineage", "status")},
                 "prompt": row["messages"][0]["content"],
                 "verdict": verdict,
@@ -152,8 +158,10 @@ def of_suites(
         suites[row["assignment"] or row["record"]].append(row)
     reviews = []
     for name, tasks in suites.items():
-        verdicts = Counter(row["verdict"] for row in tasks)
-        needed = rules.suite_share * len(tasks) - 1e-9
+        # Control tasks are not what is bought; a page of nothing else is an exam, and work like any other.
+        bought = [row for row in tasks if not row.get("golden")] or tasks
+        verdicts = Counter(row["verdict"] for row in bought)
+        needed = rules.suite_share * len(bought) - 1e-9
         # A reviewed file may say it on the suite's first line only.
         status = (
             min((row["status"] or "" for row in tasks), key=lambda said: (said not in SETTLED, said)) or None
@@ -237,6 +245,8 @@ def of_prompts(
     workers: dict[str, set[str]] = defaultdict(set)
     lineage: dict[str, list[str]] = {}
     for row in decided:
+        if row["golden"]:
+            continue
         prompt, suite = row["prompt"], said[row["assignment"] or row["record"]]
         lineage.setdefault(prompt, row["lineage"] or [])
         workers[prompt].add(row["worker"])
@@ -246,7 +256,7 @@ def of_prompts(
         else:
             counts[prompt]["usable" if row["verdict"] == "accept" and suite != "wait" else "waiting"] += 1
     for row in rows:
-        if row["status"] == "active" and row["messages"]:
+        if row["status"] == "active" and row["messages"] and row["golden"] is None:
             prompt = row["messages"][0]["content"]
             counts[prompt]["waiting"] += 1
             workers[prompt].add(row["worker"])

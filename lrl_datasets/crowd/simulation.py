@@ -188,10 +188,10 @@ def write(
     known = {worker.name: worker for worker in workers}
 
     def say(worker: Worker, row: Mapping[str, Any]) -> str:
-        if row["golden"] is not None:
-            return str(row["golden"])
         inputs = {name: row[INPUT + name] or "" for name in page.inputs}
         good = is_good(known, worker.name, asked(page, inputs))
+        if row["golden"] is not None and good:
+            return str(row["golden"])
         length = int(random.integers(14, 40)) if good else int(random.integers(2, 7))
         text = " ".join(words[place] for place in random.integers(len(words), size=length))
         return text[:1].upper() + text[1:] + "."

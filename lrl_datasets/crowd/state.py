@@ -71,6 +71,11 @@ class State:
             row["worker"] for row in rows if row["question"] == question and row["reason"] in decisions.BANS
         }
 
+    def keep_out_writers(self, stage: int) -> set[str]:
+        """Return the workers who are to write no more answers in a stage."""
+        rows = self.decisions.select(["stage", "worker", "reason"]).to_pylist()
+        return {row["worker"] for row in rows if row["stage"] == stage and row["reason"] in decisions.BANS}
+
     def wanted_votes(self, question: str) -> dict[str, int]:
         """Record → votes on a question that it should have, uncounted ones among them."""
         return {
@@ -116,7 +121,9 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
             )
             answers += decided
             good = _shares(
-                (row["worker"], row["verdict"] == "accept") for row in decided if row["verdict"] != "wait"
+                (row["worker"], row["verdict"] == "accept")
+                for row in decided
+                if row["verdict"] != "wait" and not row["golden"]
             )
         elif stage["kind"] == "judgement":
             rules = AnswerRules(**_known(stage, AnswerRules))

@@ -30,6 +30,7 @@ from lrl_datasets.release.checks import (
     rows,
     splits,
     votes,
+    writers,
 )
 from lrl_datasets.release.locations import Release
 
@@ -169,6 +170,7 @@ CHECKS: dict[str, Check] = {
     "judgements": votes.judgements,
     "helpfulness": votes.helpfulness,
     "reasons": refused.reasons,
+    "writers": writers.writers,
     "suite leaks": refused.leaks,
     "splits": splits.splits,
     "split map": splits.split_map,

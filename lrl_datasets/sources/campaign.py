@@ -100,6 +100,7 @@ class Campaign:
             if wrong := wrong_cell(stage, row):
                 reason, detail = "unreadable", wrong
             read = reason != "unreadable"
+            _, golden = golden_label(stage, row)
             yield {
                 **_private(export, row),
                 "record": row.record if read else None,
@@ -108,6 +109,7 @@ class Campaign:
                 "keyed_id": True,
                 "messages": _messages(stage, cells) if read else None,
                 "machine_translation": _cell(cells, stage.columns.machine_translation) or None,
+                "golden": golden if read and golden else None,
                 "language": campaign.language,
                 "prompt_language": campaign.prompt_language or campaign.language,
                 "source": self.name,
@@ -115,7 +117,7 @@ class Campaign:
                 "creation_method": "crowd",
                 "lineage": _lineage(campaign.name, stage, cells),
                 "model_name": model if read and model else None,
-                "mark.source": reason,
+                "mark.source": "golden" if reason is None and golden else reason,
                 "detail.source": detail,
             }
 

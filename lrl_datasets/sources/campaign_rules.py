@@ -61,6 +61,10 @@ class AnswerRules(_Decisions):
     """An answer of so many words that another worker has handed in before is refused."""
     machine_translation_from: _Share | None = None
     """Similarity with the column `machine_translation` from which on an answer is refused."""
+    golden_min_answers: Annotated[int, Field(ge=0)] | None = None
+    """A worker is measured once he has done this many control tasks; 3 when left out."""
+    golden_min_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Below this share of right control tasks none of his answers is accepted; .6 when left out."""
 
 
 class JudgeRules(_Decisions):

@@ -60,6 +60,9 @@ class AnswerColumns(_Columns):
     model_name: _Name | None = None
     machine_translation: _Name | None = None
     """A machine's translation of an English answer to the prompt: who hands that in has not written."""
+    golden: _Name | None = None
+    """The expected answer of control tasks; by default, where the pool has it: `GOLDEN:` and the answer's field
+    (Toloka), `Input.golden`, `$golden`, `golden`."""
 
 
 class JudgementColumns(_Columns):
@@ -132,6 +135,12 @@ class AnswerStage(_Stage):
     rules: AnswerRules | None = None
     tasks: Tasks | None = None
 
+    @property
+    def golden_columns(self) -> list[str]:
+        """The column that can hold a control task's expected answer."""
+        # Label Studio's ground truth is no default here: of answers it often marks the best one.
+        return [self.columns.golden or _golden_column(self.format, self.columns.answer)]
+
 
 class JudgementStage(_Stage):
     """Workers judged answers."""
@@ -146,14 +155,18 @@ class JudgementStage(_Stage):
     @property
     def golden_columns(self) -> list[str]:
         """The columns that can hold a control task's true label; the first one filled says it."""
-        label, named = self.columns.label, self.columns.golden
-        default = {
-            "toloka": f"GOLDEN:{label.partition(':')[2]}",
-            "mturk": "Input.golden",
-            "label_studio": "$golden",
-        }
+        label = self.columns.label
         truth = [f"ground_truth:{label}"] if self.format == "label_studio" else []
-        return [named or default.get(self.format, "golden"), *truth]
+        return [self.columns.golden or _golden_column(self.format, label), *truth]
+
+
+def _golden_column(format: Format, output: str) -> str:
+    named = {
+        "toloka": f"GOLDEN:{output.partition(':')[2]}",
+        "mturk": "Input.golden",
+        "label_studio": "$golden",
+    }
+    return named.get(format, "golden")
 
 
 Stage = Annotated[AnswerStage | JudgementStage, Field(discriminator="kind")]

@@ -120,8 +120,8 @@ def wrong_cell(stage: Stage, row: Assignment) -> str | None:
     return f"column {column} is none of the stage's labels" if golden and golden not in labels else None
 
 
-def golden_label(stage: JudgementStage, row: Assignment) -> tuple[str, str]:
-    """Give the column with a control task's true label and the label, empty on ordinary tasks."""
+def golden_label(stage: Stage, row: Assignment) -> tuple[str, str]:
+    """Give the column with a control task's true label (or expected answer) and what it says; empty on others."""
     filled = ((column, row.cells.get(column, "").strip()) for column in stage.golden_columns)
     return next(((column, label) for column, label in filled if label), ("", ""))
 

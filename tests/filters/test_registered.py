@@ -17,8 +17,8 @@ from lrl_datasets.filters.contamination import Contamination, SuiteIndex, SuiteI
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.worker_ids import WorkerIds
 
-# Marks that are no filter's: the sources' own, and the one that the release makes with the splits.
-OTHERS = {"source", "held_out"}
+# Marks that are no filter's: the sources' own, what campaigns hold against answers, what is made with the splits.
+OTHERS = {"source", "answer_rules", "held_out"}
 
 
 def classes() -> dict[str, type]:

@@ -94,7 +94,6 @@ def page(name: str, stage: AnswerStage | JudgementStage, language: Language) -> 
         shown = {"prompt": texts.prompt, "context": texts.context}
         output, question = fields["answer"], texts.write_answer
         labels: tuple[str, ...] = ()
-        golden = "golden"
     else:
         for role in ("prompt", "answer"):
             if role not in fields:
@@ -103,14 +102,13 @@ def page(name: str, stage: AnswerStage | JudgementStage, language: Language) -> 
         shown = {"prompt": texts.prompt, "context": texts.context, "answer": texts.answer}
         output, labels = fields["label"], (*stage.labels.positive, *stage.labels.negative)
         question = texts.question(stage.question)
-        golden = fields.get("golden", "golden")
     return Page(
         name=name,
         kind=stage.kind,
         inputs=tuple(dict.fromkeys(fields[role] for role in carried if role in fields)),
         shown=tuple(Shown(role, heading, fields[role]) for role, heading in shown.items() if role in fields),
         output=output,
-        golden=golden,
+        golden=fields.get("golden", "golden"),
         labels=labels,
         question=question,
         texts=texts,

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from lrl_datasets import schema
+from lrl_datasets.crowd import answer_rules
 from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.identity import Identity
@@ -23,7 +24,8 @@ from lrl_datasets.release.checks.base import Found, Row, filters, records, rows
 from lrl_datasets.release.locations import Release
 
 _REASONS = {
-    "source": ("unreadable", "refused_by_requester", "not_submitted", "no_answer"),
+    "source": ("unreadable", "refused_by_requester", "not_submitted", "golden", "no_answer"),
+    answer_rules.NAME: answer_rules.REASONS,
     **{
         one.name: one.reasons for one in (Normalise, Identity, Length, LanguageId, Helpfulness, Contamination)
     },
@@ -31,9 +33,13 @@ _REASONS = {
     "duplicates": ("duplicate",),
 }
 """Filter → its reasons."""
-_ALWAYS = {"source", "normalise", "identity", "held_out"}
+_ALWAYS = {"source", answer_rules.NAME, "normalise", "identity", "held_out"}
 _DETAILS = {
     "unreadable": re.compile(r"file [0-9a-f]{12} row \d+: .+"),
+    "golden": re.compile(rf"{answer_rules.RIGHT}|{answer_rules.WRONG}"),
+    "failed_worker": re.compile(r"\d+ of \d+ control tasks right"),
+    "same_text": re.compile(r"file [0-9a-f]{12} row \d+ came first"),
+    "machine_translated": re.compile(r"[01]\.\d{4} >= [\d.e-]+"),
     "duplicate_id": re.compile(r"file [0-9a-f]{12} row \d+ came first"),
     "wrong_language_prompt": re.compile(r"\d+ words; [\w-]+: .+"),
     "wrong_language_answer": re.compile(r"\d+ words; [\w-]+: .+"),
