@@ -83,7 +83,7 @@ BUILDER = Builder(
     language=SWAHILI.code,
     sources=SOURCES,
     filters=FILTERS,
-    # A tenth each: with 80 prompts about 8 groups, with 2,000 about 200, where chrF is known to a point or two.
+    # A tenth each: with 150 prompts about 15 groups, with 2,000 about 200, where chrF is known to a point or two.
     splits=Splits(salt="lrl-align/swahili-instruct 1", validation=0.1, test=0.1),
     # Half the scale apart: the crowd was for one answer and against the other.
     preference_margin=0.5,

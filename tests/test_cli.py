@@ -48,10 +48,10 @@ def test_the_sample_builds_and_its_planted_rows_are_found(tmp_path: Path) -> Non
     counts, judged = manifest["counts"], manifest["judgements"]
     assert manifest["sample"] is True
     assert "**SAMPLE.**" in (folder / "README.md").read_text()
-    assert counts["records"] == counts["published"] + counts["rejected"] + counts["withdrawn"] >= 200
-    assert judged["judgements"] == judged["counted"] + judged["not_counted"] + judged["withdrawn"] == 1200
+    assert counts["records"] == counts["published"] + counts["rejected"] + counts["withdrawn"] >= 400
+    assert judged["judgements"] == judged["counted"] + judged["not_counted"] + judged["withdrawn"] == 2000
     funnel = {step["reason"]: step["rows"] for step in counts["funnel"]}
-    assert funnel["suite_leak"] == 5  # planted
+    assert funnel["suite_leak"] == 10  # planted
     found = set(funnel)
     assert {
         "refused_by_requester",

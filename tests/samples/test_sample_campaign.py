@@ -30,8 +30,8 @@ from lrl_datasets.sources.campaign import Campaign
 FOLDER = Path(__file__).parents[2] / "builders" / "samples" / "swahili"
 GOOD = {"good", "leak", "phone"}
 KINDS = {
-    "good": 120, "leak": 5, "phone": 3, "weak": 31, "off_topic": 8, "english": 6, "mixed": 5,
-    "machine_like": 6, "copied": 6, "near_copied": 6, "empty": 4,
+    "good": 240, "leak": 10, "phone": 6, "weak": 62, "off_topic": 16, "english": 12, "mixed": 10,
+    "machine_like": 12, "copied": 12, "near_copied": 12, "empty": 8,
 }  # fmt: skip
 SPAMMER, HASTY = "b01", "b02"
 
@@ -90,12 +90,12 @@ def export_rows(name: str) -> list[dict[str, str]]:
 
 
 def test_counts() -> None:
-    assert len(PROMPTS) == 80
-    assert len({prompt["kind"] for prompt in PROMPTS.values()}) == 9
-    assert len(ANSWERS) == len({answer["id"] for answer in ANSWERS}) == 200
+    assert len(PROMPTS) == 150
+    assert len({prompt["kind"] for prompt in PROMPTS.values()}) == 13
+    assert len(ANSWERS) == len({answer["id"] for answer in ANSWERS}) == 400
     assert Counter(answer["kind"] for answer in ANSWERS) == KINDS
-    assert len({answer["worker"] for answer in ANSWERS}) == 20
-    assert len({(answer["worker"], answer["prompt"]) for answer in ANSWERS}) == 200
+    assert len({answer["worker"] for answer in ANSWERS}) == 30
+    assert len({(answer["worker"], answer["prompt"]) for answer in ANSWERS}) == 400
 
 
 def test_prompts_have_answers_to_choose_between() -> None:
@@ -104,9 +104,9 @@ def test_prompts_have_answers_to_choose_between() -> None:
         kinds[answer["prompt"]].append(answer["kind"])
     assert set(kinds) == set(PROMPTS)
     assert {len(listed) for listed in kinds.values()} == {1, 2, 3, 4}
-    assert sum("good" in listed for listed in kinds.values()) >= 65
+    assert sum("good" in listed for listed in kinds.values()) >= 125
     poor = {"weak", "off_topic", "english", "mixed", "machine_like"}
-    assert sum("good" in listed and bool(poor & set(listed)) for listed in kinds.values()) >= 45
+    assert sum("good" in listed and bool(poor & set(listed)) for listed in kinds.values()) >= 80
 
 
 def test_good_answers_share_no_run_of_eight_words() -> None:
@@ -156,7 +156,7 @@ def test_personal_data_is_in_the_answers_that_say_so_and_nowhere_else() -> None:
     }
     planted = [answer["id"] for answer in ANSWERS if answer["kind"] == "phone"]
     assert {name for name, found in masked.items() if found} == set(planted)
-    assert sorted(masked[name][0] for name in planted) == ["email", "phone", "phone"]
+    assert sorted(masked[name][0] for name in planted) == ["email"] * 2 + ["phone"] * 4
     for prompt in PROMPTS.values():
         text = " ".join(value for value in prompt.values())
         assert mask_text(text, language.phone_regions, language.phone_cues)[1] == []
@@ -183,16 +183,16 @@ def test_exports_look_like_tolokas(make_exports: ModuleType) -> None:
     statuses = Counter(row["ASSIGNMENT:status"] for row in export_rows("answers"))
     taken = Counter((row["INPUT:prompt_id"], row["ASSIGNMENT:worker_id"]) for row in export_rows("answers"))
     assert max(taken.values()) == 1, "nobody gets a prompt twice"
-    assert statuses["APPROVED"] > 150
+    assert statuses["APPROVED"] > 300
     assert {"SUBMITTED", "REJECTED", "SKIPPED", "EXPIRED"} < set(statuses)
 
 
 def test_campaign_is_read_without_loss(campaign: SourceTables) -> None:
     assert campaign.quarantine == []
     marks = Counter(campaign.candidates["mark.source"].to_pylist())
-    assert marks == {None: 196, "refused_by_requester": 4, "not_submitted": 3}
-    assert campaign.judgements.num_rows == 1200
-    assert campaign.judgements["reason"].null_count == 1200
+    assert marks == {None: 393, "refused_by_requester": 7, "not_submitted": 3}
+    assert campaign.judgements.num_rows == 2000
+    assert campaign.judgements["reason"].null_count == 2000
     # A verdict overrides the status, both ways.
     verdicts = {
         row["ACCEPT:verdict"]: row["ASSIGNMENT:status"]
@@ -202,17 +202,17 @@ def test_campaign_is_read_without_loss(campaign: SourceTables) -> None:
     assert verdicts == {"+": "REJECTED", "-": "APPROVED"}
 
 
-def test_every_answer_is_judged_five_times_or_more(
+def test_every_answer_is_judged_four_times_or_more(
     campaign: SourceTables, answer_of: dict[str, dict[str, Any]]
 ) -> None:
     votes = Counter(row["record"] for row in campaign.judgements.to_pylist() if row["golden"] is None)
     judged = {record for record, answer in answer_of.items() if answer["text"].strip()}
-    assert set(votes) == judged and len(judged) == 196
-    assert min(votes.values()) == 5
+    assert set(votes) == judged and len(judged) == 392
+    assert min(votes.values()) == 4
     seen = Counter((row["record"], row["worker"]) for row in campaign.judgements.to_pylist() if row["record"])
     assert max(seen.values()) == 1
     golden = campaign.judgements.num_rows - votes.total()
-    assert 0.10 <= golden / 1200 <= 0.15
+    assert 0.10 <= golden / 2000 <= 0.15
 
 
 def test_who_fails_and_who_judged_himself(
@@ -264,7 +264,7 @@ def test_crowd_accepts_the_good_and_refuses_the_rest(
     for row in aggregate(votes, "dawid-skene", ["yes"]).to_pylist():
         accepted[answer_of[row["answer_id"]]["kind"]].append(row["helpfulness"] >= 0.7)
     good = [one for kind in GOOD for one in accepted[kind]]
-    assert len(good) == 128 and sum(good) >= 0.95 * len(good)
+    assert len(good) == 256 and sum(good) >= 0.95 * len(good)
     assert sum(accepted["weak"]) <= 0.2 * len(accepted["weak"])
     assert sum(accepted["english"] + accepted["off_topic"]) == 0
 
@@ -305,7 +305,7 @@ def test_the_build_finds_the_planted_leaks_and_no_other(
         name: "lineage" if not PROMPTS[prompt]["original_id"].startswith("lrl-sample-sw:") else "text"
         for name, prompt in planted.items()
     }
-    assert Counter(found.values()) == {"text": 3, "lineage": 2}
+    assert Counter(found.values()) == {"text": 6, "lineage": 4}
 
 
 def test_readme_names_the_leaks_where_they_are(answer_of: dict[str, dict[str, Any]]) -> None:

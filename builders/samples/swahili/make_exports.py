@@ -40,7 +40,7 @@ VALIDATION_COLUMNS = (
 )  # fmt: skip
 
 NOT_SUBMITTED = (("w13", "SKIPPED", ("p004", "p022")), ("w02", "EXPIRED", ("p077",)))
-"""Suites that were taken and given back without an answer; they stand in the export beside the 200 answers."""
+"""Suites that were taken and given back without an answer; they stand in the export beside the 400 answers."""
 
 HELPFUL = {
     "good": 0.96, "leak": 0.96, "phone": 0.95, "copied": 0.95, "near_copied": 0.95,
@@ -48,7 +48,7 @@ HELPFUL = {
 }  # fmt: skip
 """Share of perfectly attentive judges who call an answer of this kind helpful."""
 
-OVERLAP = 5
+OVERLAP = 4
 TASKS_PER_SUITE = 7
 """Six answers and one control task."""
 OWN = 2
@@ -72,14 +72,14 @@ class Judge:
 
 AUTHOR = "w05"
 JUDGES = (
-    Judge("b01", 0.0, 0.0, 4.0, 12, always_yes=True),  # the spammer
-    Judge("b02", 0.05, 0.05, 2.5, 11),  # the hasty one
-    Judge(AUTHOR, 0.92, 0.96, 38.0, 7),
-    *(Judge(f"b{n:02d}", 0.94, 0.97, 30.0 + 2 * n, 7) for n in range(3, 13)),
-    *(Judge(f"b{n:02d}", 0.78, 0.9, 10.0 + 2 * n, 6) for n in range(13, 25)),
+    Judge("b01", 0.0, 0.0, 4.0, 8, always_yes=True),  # the spammer
+    Judge("b02", 0.05, 0.05, 2.5, 7),  # the hasty one
+    Judge(AUTHOR, 0.92, 0.96, 38.0, 11),
+    *(Judge(f"b{n:02d}", 0.94, 0.97, 30.0 + 2 * n, 14) for n in range(3, 13)),
+    *(Judge(f"b{n:02d}", 0.78, 0.9, 10.0 + 2 * n, 10) for n in range(13, 25)),
 )
-LAST_SUITE = 3
-"""Tasks of the one suite that is not full, so that the pool has 1,200 judgements."""
+LAST_SUITE = 5
+"""Tasks of the one suite that is not full, so that the pool has 2,000 judgements."""
 
 Row = dict[str, str]
 Suite = list[Row]
