@@ -200,7 +200,7 @@ def build(
         "sources": {source: _inputs(tables) for source, tables in read.items()},
         "counts": counts.of_records(rows, left.records),
         "judgements": counts.of_judgements(judged, left.judgements),
-        "agreement": agreement.of_questions(judged),
+        "agreement": agreement.of_questions(judged, join.sides(tables.facts for tables in read.values())),
         **_rubric(judged),
         **_combined(weights, read),
     }

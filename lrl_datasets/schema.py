@@ -98,6 +98,9 @@ _PRIVATE = [
     ("reward", pa.float64()),  # what the platform says it pays for the suite
 ]
 
+JUDGING = ("judgement", "preference")
+"""The kinds of a campaign's stages whose records are judgements: of one answer, or of two beside each other."""
+
 STATUSES = ("active", "submitted", "accepted", "rejected", "skipped", "expired")
 """What may have become of an assignment; `submitted` waits for the requester's word."""
 
@@ -155,6 +158,9 @@ JUDGEMENT = pa.schema(
         *_PRIVATE,  # `record` is the judged answer's record id, null for a golden item without one
         ("source", pa.string()),  # name of the source (the campaign), as in its candidates
         ("text", pa.string()),  # the judged answer as it was shown, null where the pool did not carry it
+        # Of a comparison: `record` and `text` are what was shown left (first), these what was shown right.
+        ("other_record", pa.string()),
+        ("other_text", pa.string()),
         ("question", pa.string()),  # what was asked, e.g. `helpful`
         ("label", pa.string()),  # raw label, null where it could not be read
         ("golden", pa.string()),  # the true label of a control task, null on ordinary tasks
@@ -202,9 +208,10 @@ ANNOTATIONS = pa.schema(
         ("duration_s", pa.float64()),
         ("batch", pa.string()),
         ("golden_item", pa.string()),  # which control task it is (keyed), null on ordinary tasks
+        ("other_id", pa.string()),  # of a comparison: what was shown right of `answer_id`; null elsewhere
     ]
 )
-"""Config `annotations`: one judgement a row."""
+"""Config `annotations`: one judgement a row; of a comparison the label says which side was better."""
 
 SPLIT_MAP = pa.schema([("id", pa.string()), ("split", pa.string()), ("content_hash", pa.string())])
 """`split_map.parquet`: one record that was ever read; the hash is of its text when it was read last."""

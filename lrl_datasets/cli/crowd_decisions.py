@@ -86,9 +86,7 @@ def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -
         else:
             path.unlink(missing_ok=True)
             say(f"stage {number} {_name(stage)}: no suite to accept or reject")
-        barred = (
-            state.keep_out(stage.question) if stage.kind == "judgement" else state.keep_out_writers(number)
-        )
+        barred = state.keep_out_writers(number) if stage.kind == "answer" else state.keep_out(stage.question)
         out_of = sorted(barred)
         if out_of:
             write(target / "keep-out.txt", "".join(f"{worker}\n" for worker in out_of))
@@ -166,7 +164,7 @@ def terms(file: CampaignFile) -> dict[int, Terms]:
     from lrl_datasets.crowd.state import Terms
 
     return {
-        number: Terms(stage.tasks.overlap, stage.tasks.price)
+        number: Terms(stage.tasks.overlap, stage.tasks.price, stage.tasks.comparisons)
         for number, stage in enumerate(file.stage, 1)
         if stage.tasks
     }
@@ -184,7 +182,7 @@ def _time(text: str | None) -> datetime:
 
 
 def _name(stage: Any) -> str:
-    return str(stage.question if stage.kind == "judgement" else stage.kind)
+    return str(stage.kind if stage.kind == "answer" else stage.question)
 
 
 # ---- saying ---------------------------------------------------------------------------------------------
@@ -206,9 +204,14 @@ def _say_open(state: State) -> None:
     if exhausted:
         say(f"{len(exhausted)} prompts have had all the answers that the limit allows and lack a good one:")
         _say_first(exhausted)
-    votes = sum(row["missing"] for row in state.votes.to_pylist())
+    open_ = [row for row in state.votes.to_pylist() if row["missing"]]
+    votes = sum(row["missing"] for row in open_ if row["other_record"] is None)
     if votes:
         say(f"{votes} more judgements to ask for (lrl crowd tasks)")
+    pairs = [row for row in open_ if row["other_record"] is not None]
+    if pairs:
+        comparisons = sum(row["missing"] for row in pairs)
+        say(f"{comparisons} more comparisons to ask for, of {len(pairs)} pairs of answers (lrl crowd tasks)")
     looked = [
         row["record"] for row in state.decisions.to_pylist() if row["verdict"] == "wait" and row["reason"]
     ]

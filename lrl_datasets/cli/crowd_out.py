@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from lrl_datasets.crowd.simulation import Terms, Worker
     from lrl_datasets.crowd.tasks.pages import Page
-    from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
+    from lrl_datasets.sources.campaign_toml import CampaignFile, Judging
+    from lrl_datasets.sources.pools import Stage
 
 commands = typer.Typer()
 
@@ -56,7 +57,7 @@ def tasks_(
     if table.num_rows == 0:
         say(f"stage {number}: every task has its workers; nothing to hand out")
         return
-    name = what.question if what.kind == "judgement" else what.kind
+    name = what.kind if what.kind == "answer" else what.question
     target = (out or folder / "outbox") / f"{number}-{name}"
     target.mkdir(parents=True, exist_ok=True)
     for filename, data in _writer(what.format).write(page, table).items():
@@ -95,7 +96,7 @@ def simulate(
             "made-up answers must never pass for real ones"
         )
     workers = simulation.recruit(counts(crowd), seed)
-    seconds = {"answer": answer_seconds, "judgement": judgement_seconds}
+    seconds = {"answer": answer_seconds, "judgement": judgement_seconds, "preference": judgement_seconds}
     for turn in range(1, rounds + 1):
         wrote = 0
         for number, stage in enumerate(file.stage, 1):
@@ -109,7 +110,7 @@ def simulate(
                 shown = [text for text in table[f"input.{page.field('prompt')}"].to_pylist() if text]
                 responses = simulation.write(table, page, workers, simulation.vocabulary(shown), terms, drawn)
             else:
-                truths = _truths(folder, stage, workers)
+                truths = _truths(folder, stage, workers, page, table)
                 responses = simulation.judge(table, truths, page.labels, workers, terms, drawn)
             if responses.num_rows == 0:
                 say(
@@ -166,10 +167,12 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
             table = waiting.prompts(page, rows, candidates, tasks.overlap, state.wanted_answers(number))
         except LrlError as error:
             raise LrlError(f"{folder / tasks.prompts}: {error}") from None
-    else:
+    elif stage.kind == "judgement":
         wanted = state.wanted_votes(stage.question)
         table = waiting.answers(page, came.candidates, came.judgements, stage.question, tasks.overlap, wanted)
-    out = state.keep_out(stage.question) if stage.kind == "judgement" else state.keep_out_writers(number)
+    else:
+        table = waiting.comparisons(page, came.candidates, state.wanted_comparisons(stage.question))
+    out = state.keep_out_writers(number) if stage.kind == "answer" else state.keep_out(stage.question)
     barred = [sorted({*row, *out}) for row in table["unavailable_for"].to_pylist()]
     at = table.schema.get_field_index("unavailable_for")
     table = table.set_column(at, table.schema.field(at), pa.array(barred, pa.list_(pa.string())))
@@ -219,7 +222,7 @@ def _stage_number(file: CampaignFile, name: str) -> int:
     fitting = [
         number
         for number, stage in enumerate(file.stage, 1)
-        if name in (str(number), stage.kind, stage.question if stage.kind == "judgement" else None)
+        if name in (str(number), stage.kind, None if stage.kind == "answer" else stage.question)
     ]
     if len(fitting) != 1:
         known = [
@@ -274,7 +277,7 @@ def counts(crowd: str) -> dict[str, int]:
     return counts
 
 
-def simulated_terms(stage: AnswerStage | JudgementStage, seconds: float) -> Terms:
+def simulated_terms(stage: Stage, seconds: float) -> Terms:
     """Say what a stage's rules mean for a simulated crowd."""
     from lrl_datasets.crowd import answer_rules
     from lrl_datasets.crowd.simulation import Terms
@@ -294,24 +297,26 @@ def simulated_terms(stage: AnswerStage | JudgementStage, seconds: float) -> Term
     )
 
 
-def _truths(folder: Path, stage: JudgementStage, workers: list[Worker]) -> dict[str, str]:
-    """Give the label that an attentive judge would give each answer."""
-    from lrl_datasets.crowd.simulation import is_good
+def _truths(
+    folder: Path, stage: Judging, workers: list[Worker], page: Page, table: pa.Table
+) -> dict[str, str]:
+    """Give the label that an attentive judge would give each task."""
+    from lrl_datasets.crowd.simulation import compared, is_good
     from lrl_datasets.sources.campaign import Campaign
 
     known = {worker.name: worker for worker in workers}
     rows = (
         Campaign(under_way=True).read(folder).candidates.select(["record", "worker", "messages"]).to_pylist()
     )
-    return {
-        row["record"]: (
-            stage.labels.positive
-            if is_good(known, row["worker"], row["messages"][0]["content"])
-            else stage.labels.negative
-        )[0]
+    good = {
+        row["record"]: is_good(known, row["worker"], row["messages"][0]["content"])
         for row in rows
         if row["record"] and row["messages"]
     }
+    if stage.kind == "judgement":
+        sides = stage.labels.positive[0], stage.labels.negative[0]
+        return {record: sides[not helpful] for record, helpful in good.items()}
+    return compared(good, table, page, stage.labels)
 
 
 def _free_pool(folder: Path, pool: str, number: int) -> Path:

@@ -7,7 +7,7 @@ resamples one product of matrices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from lrl_datasets.crowd.pairs import undirected
+from lrl_datasets.crowd.rules import Rules
 
 Floats = NDArray[np.float64]
 
@@ -49,9 +52,13 @@ class Agreement:
     """How often each label was given to these."""
 
 
-def of_questions(judged: pa.Table) -> dict[str, dict[str, Any]]:
-    """Return the agreement on each question over the counted judgements, as the manifest has it."""
-    counted = judged.filter(judged["counted"])
+def of_questions(judged: pa.Table, compared: Mapping[str, Rules] | None = None) -> dict[str, dict[str, Any]]:
+    """Return the agreement on each question over the counted judgements, as the manifest has it.
+
+    `compared` are the rules of the questions that compare two answers (`join.sides`): what they are about is the
+    pair, whichever of the two stood left.
+    """
+    counted = undirected(judged.filter(judged["counted"]), compared or {})
     return {
         name: asdict(agreement(counted.filter(pc.equal(counted["question"], name))))
         for name in sorted(set(counted["question"].to_pylist()))

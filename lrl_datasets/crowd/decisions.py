@@ -205,7 +205,8 @@ def of_judgements(stage: int, judged: Sequence[Mapping[str, Any]]) -> list[dict[
     return [
         {
             "stage": stage,
-            "task": (row["file"], row["row"], row["record"]),  # a rubric's criteria are one task
+            # A rubric's criteria are one task; what is compared is one with what it is compared to.
+            "task": (row["file"], row["row"], row["record"], row.get("other_record")),
             **{name: row[name] for name in ("assignment", "record", "worker", "status")},
             "verdict": "reject" if row["reason"] in JUDGE_FAULTS else "accept",
             "reason": row["reason"] if row["reason"] in JUDGE_FAULTS else None,

@@ -6,7 +6,7 @@ facts, as its `campaign.toml` has them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -41,13 +41,15 @@ def judge(
                 ),
             }
         )
-        rules = {stage["question"]: _rules(stage) for stage in _judgement_stages(tables)}
+        rules = {stage["question"]: quality.rules_of(stage) for stage in _stages(tables, *schema.JUDGING)}
         judged = quality.decide(judgements, answers, rules)
         judged = add_column(judged, "golden_item", golden_items(judged, key), pa.string())
         workers = judged["worker"].to_pylist()
         named = [pseudonym(name, worker, key) if key and worker else None for worker in workers]
         judged = add_column(judged, "worker", named, pa.string())
-        decided.append(add_column(judged, "answer_id", _answer_ids(judged, name, key), pa.string()))
+        for column, record in (("answer_id", "record"), ("other_id", "other_record")):
+            judged = add_column(judged, column, _answer_ids(judged, name, key, column, record), pa.string())
+        decided.append(judged)
     return pa.concat_tables(decided)
 
 
@@ -55,7 +57,7 @@ def weighed(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, agg
     """Weigh what was said of helpfulness, source by source; a source without such a stage is left out."""
     found = {}
     for name, tables in read.items():
-        stage = helpfulness_stage(name, _judgement_stages(tables))
+        stage = helpfulness_stage(name, _stages(tables, "judgement"))
         if stage is not None:
             found[name] = weigh(judged.filter(pc.equal(judged["source"], name)), stage)
     return found
@@ -98,20 +100,31 @@ def reports(
     """Return, for the manifest, what each source's `auto` is made of and what its golden tasks say of it."""
     told = {}
     for name, one in weights.items():
-        stage = helpfulness_stage(name, _judgement_stages(read[name]))
+        stage = helpfulness_stage(name, _stages(read[name], "judgement"))
         if stage is not None and stage["rules"]["aggregation"] == aggregation.AUTO:
             told[name] = aggregation.report(one)
     return told
 
 
-def _answer_ids(judged: pa.Table, source: str, key: bytes | None) -> list[str | None]:
+def sides(sources: Iterable[Mapping[str, Any]]) -> dict[str, quality.Rules]:
+    """Return the rules of every question on which answers are compared, from the sources' facts."""
+    return {
+        stage["question"]: quality.rules_of(stage)
+        for facts in sources
+        for stage in facts.get("stages", [])
+        if stage["kind"] == "preference"
+    }
+
+
+def _answer_ids(
+    judged: pa.Table, source: str, key: bytes | None, column: str, record: str
+) -> list[str | None]:
     """Name the answers that are not there too: their votes are recognised when they come back, or are withdrawn."""
-    columns = ["answer_id", "reason", "record"]
     return [
-        schema.digest(source, row["record"], key=key)
-        if row["answer_id"] is None and row["reason"] == "unknown_answer" and row["record"] is not None
-        else row["answer_id"]
-        for row in judged.select(columns).to_pylist()
+        schema.digest(source, row[record], key=key)
+        if row[column] is None and row["reason"] == "unknown_answer" and row[record] is not None
+        else row[column]
+        for row in judged.select([column, "reason", record]).to_pylist()
     ]
 
 
@@ -123,6 +136,7 @@ def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, An
     LrlError
         There are several questions and none is named so.
     """
+    stages = [stage for stage in stages if stage["kind"] == "judgement"]
     named = [stage for stage in stages if stage["question"] == "helpful"] or stages
     if len({stage["question"] for stage in named}) > 1:
         questions = ", ".join(stage["question"] for stage in named)
@@ -135,36 +149,38 @@ def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, An
 def golden_items(judged: pa.Table, key: bytes | None) -> list[str | None]:
     """Name the control task of each judgement of one: by the judged record, else by the text that was shown."""
     names = []
-    for row in judged.select(["source", "question", "record", "text", "golden", "reason"]).to_pylist():
+    columns = ["source", "question", "record", "text", "golden", "reason", "other_record", "other_text"]
+    for row in judged.select(columns).to_pylist():
         shown = ("record", row["record"]) if row["record"] is not None else ("text", row["text"])
-        named = row["reason"] == "golden" and key is not None and shown[1] is not None
+        # The same two answers in the other order are another task, with another true label.
+        beside = [row[f"other_{shown[0]}"]] if row["other_record"] or row["other_text"] else []
+        named = row["reason"] == "golden" and key is not None and None not in (*shown, *beside)
         names.append(
-            schema.digest("golden", row["source"], row["question"], *shown, key=key) if named else None
+            schema.digest("golden", row["source"], row["question"], *shown, *beside, key=key)
+            if named
+            else None
         )
     return names
 
 
 def _as_published(judgements: pa.Table, text_steps: Sequence[Filter]) -> pa.Table:
     """Pass the shown texts through the steps that the answers passed, so that equal texts stay equal."""
-    texts = judgements["text"].to_pylist()
-    messages = [
-        None if text is None else [{"role": "user", "content": "-"}, {"role": "assistant", "content": text}]
-        for text in texts
-    ]
-    shown = pa.table({"messages": pa.array(messages, schema.MESSAGES)})
-    for step in text_steps:
-        shown = step(shown)
-    texts = [m[-1]["content"] if m else None for m in shown["messages"].to_pylist()]
-    return add_column(judgements, "text", texts, pa.string())
+    for column in ("text", "other_text"):
+        texts = judgements[column].to_pylist()
+        messages = [
+            None
+            if text is None
+            else [{"role": "user", "content": "-"}, {"role": "assistant", "content": text}]
+            for text in texts
+        ]
+        shown = pa.table({"messages": pa.array(messages, schema.MESSAGES)})
+        for step in text_steps:
+            shown = step(shown)
+        texts = [m[-1]["content"] if m else None for m in shown["messages"].to_pylist()]
+        judgements = add_column(judgements, column, texts, pa.string())
+    return judgements
 
 
-def _judgement_stages(tables: SourceTables) -> list[dict[str, Any]]:
+def _stages(tables: SourceTables, *kinds: str) -> list[dict[str, Any]]:
     stages: Any = tables.facts.get("stages", [])
-    return [stage for stage in stages if stage["kind"] == "judgement"]
-
-
-def _rules(stage: Mapping[str, Any]) -> quality.Rules:
-    known = {
-        name: value for name, value in stage["rules"].items() if name in quality.Rules.__dataclass_fields__
-    }
-    return quality.Rules(**known)
+    return [stage for stage in stages if stage["kind"] in kinds]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,7 +17,7 @@ from lrl_datasets import schema
 from lrl_datasets.crowd import rules as ruled
 from lrl_datasets.crowd.rules import Rules
 
-__all__ = ["Rules", "decide", "failed_workers"]
+__all__ = ["Rules", "decide", "failed_workers", "rules_of"]
 
 _Rows = Sequence[ruled.Judgement]
 ABOUT_WORKERS: dict[str, Callable[[_Rows, Rules], set[str]]] = {
@@ -41,7 +42,7 @@ def decide(judgements: pa.Table, answers: pa.Table, rules: Mapping[str, Rules]) 
     Parameters
     ----------
     judgements
-        `schema.JUDGEMENT`, of one source; `text` normalised and masked as the answers are.
+        `schema.JUDGEMENT`, of one source; `text` and `other_text` normalised and masked as the answers are.
     answers
         One row an answer: `record`, `id`, `worker` (raw) and `text` (normalised, masked), all strings.
     rules
@@ -50,33 +51,46 @@ def decide(judgements: pa.Table, answers: pa.Table, rules: Mapping[str, Rules]) 
     Returns
     -------
     pa.Table
-        The judgements, same rows and order, with `answer_id` (string, null where the answer is unknown),
+        The judgements, same rows and order, with `answer_id` and, of comparisons, `other_id` (strings, null where
+        the answer is unknown),
         `counted` (bool) and `reason` (string, null where counted) in the place of the source's `reason`.
     """
     known = {row["record"]: row for row in reversed(answers.to_pylist()) if row["record"] is not None}
     rows = judgements.to_pylist()
-    answer_ids: list[str | None] = []
+    names: dict[str, list[str | None]] = {"answer_id": [], "other_id": []}
     questions: dict[str, list[int]] = defaultdict(list)
     for position, row in enumerate(rows):
-        answer = known.get(row["record"]) if row["record"] is not None else None
-        answer_ids.append(answer["id"] if answer else None)
-        row["reason"] = row["reason"] or _about_task(row, answer)
+        shown = [known.get(row[record] or "") for record in ("record", "other_record")]
+        for name, answer in zip(names, shown, strict=True):
+            row[name] = answer["id"] if answer else None
+            names[name].append(row[name])
+        row["reason"] = row["reason"] or _about_task(row, shown)
         questions[row["question"]].append(position)
     for question, positions in questions.items():
         _apply([rows[at] for at in positions], rules.get(question, Rules()))
-    votes: dict[tuple[str, str | None, str], list[tuple[str, int]]] = defaultdict(list)
+    votes: dict[tuple[str, tuple[str, ...], str], list[tuple[str, str, int]]] = defaultdict(list)
     for position, row in enumerate(rows):
         if row["reason"] is None:
-            votes[row["question"], answer_ids[position], row["worker"]].append((row["label"], position))
+            about = ruled.judged(row, "answer_id", "other_id")
+            told = ruled.said(row, rules.get(row["question"], Rules()), "answer_id", "other_id")
+            votes[row["question"], about, row["worker"]].append((told, row["label"], position))
     for repeated in votes.values():
-        # The first by label stays, not the first in the file: the order of an export's lines decides nothing.
-        for _, position in sorted(repeated)[1:]:
+        # The first by what it says stays, not the first in the file: the order of an export's lines decides nothing.
+        for *_, position in sorted(repeated)[1:]:
             rows[position]["reason"] = "repeated_vote"
     reasons = [row["reason"] for row in rows]
     table = judgements.drop_columns(["reason"])
-    table = table.append_column("answer_id", pa.array(answer_ids, pa.string()))
+    for name, ids in names.items():
+        table = table.append_column(name, pa.array(ids, pa.string()))
     table = table.append_column("counted", pa.array([reason is None for reason in reasons], pa.bool_()))
     return table.append_column("reason", pa.array(reasons, pa.string()))
+
+
+def rules_of(stage: Mapping[str, Any]) -> Rules:
+    """Return the rules of a stage as the source's facts and the manifest have it."""
+    sides = {side: stage["labels"][side] for side in ("left", "right") if side in stage["labels"]}
+    known = {**stage.get("rules", {}), **sides}
+    return Rules(**{name: value for name, value in known.items() if name in Rules.__dataclass_fields__})
 
 
 def failed_workers(judgements: pa.Table, rules: Mapping[str, Rules]) -> set[tuple[str, str]]:
@@ -96,15 +110,18 @@ def failed_workers(judgements: pa.Table, rules: Mapping[str, Rules]) -> set[tupl
     }
 
 
-def _about_task(row: ruled.Judgement, answer: Mapping[str, str | None] | None) -> str | None:
-    """Say what stands against a readable judgement because of its task, whoever gave it."""
+def _about_task(row: ruled.Judgement, shown: Sequence[Mapping[str, str | None] | None]) -> str | None:
+    """Say what stands against a readable judgement because of its task, whoever gave it; of two answers, of either."""
     if row["golden"] is not None:
         return ruled.CONTROL
-    if answer is None:
+    shown = shown[:1] if row["other_record"] is None else shown
+    answers = [answer for answer in shown if answer is not None]
+    if len(answers) < len(shown) or len({answer["id"] for answer in answers}) < len(shown):
         return "unknown_answer"
-    if row["text"] is not None and row["text"] != answer["text"]:
-        return "text_changed"
-    return "own_answer" if row["worker"] == answer["worker"] else None
+    for text, answer in zip((row["text"], row["other_text"]), answers, strict=False):
+        if text is not None and text != answer["text"]:
+            return "text_changed"
+    return "own_answer" if any(row["worker"] == answer["worker"] for answer in answers) else None
 
 
 def _apply(rows: list[dict[str, object]], rules: Rules) -> None:

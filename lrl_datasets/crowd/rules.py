@@ -57,6 +57,10 @@ class Rules:
     majority_min_answers: int = 3
     majority_votes: int = 3
     """Equal votes that make a majority."""
+    left: Sequence[str] = ()
+    """Of a comparison: the labels that prefer what was shown left …"""
+    right: Sequence[str] = ()
+    """… and right; any other label prefers neither."""
 
 
 # ---- training, exam, control tasks ----------------------------------------------------------------------
@@ -212,7 +216,7 @@ def against_majority(rows: Sequence[Judgement], rules: Rules) -> set[str]:
     """
     if rules.majority_min_agreement is None:
         return set()
-    agreed = agreement_with_majority(rows, rules.majority_votes)
+    agreed = agreement_with_majority(rows, rules.majority_votes, rules)
     return {
         worker
         for worker, done in agreed.items()
@@ -220,14 +224,17 @@ def against_majority(rows: Sequence[Judgement], rules: Rules) -> set[str]:
     }
 
 
-def agreement_with_majority(rows: Sequence[Judgement], votes: int) -> dict[str, list[bool]]:
+def agreement_with_majority(
+    rows: Sequence[Judgement], votes: int, rules: Rules = Rules()
+) -> dict[str, list[bool]]:
     """Give each worker's tasks that have a majority: whether the worker is in it."""
-    tasks: dict[str, dict[str, str]] = defaultdict(dict)
+    tasks: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for row in sorted(
         (row for row in rows if row["reason"] is None and row["record"] and row["label"] is not None),
-        key=lambda row: str(row["label"]),
+        key=lambda row: said(row, rules),
     ):
-        tasks[row["record"]].setdefault(row["worker"], row["label"])  # of repeated votes the first by label
+        # Of repeated votes the first by what they say.
+        tasks[judged(row)].setdefault(row["worker"], said(row, rules))
     agreed: dict[str, list[bool]] = defaultdict(list)
     for given in tasks.values():
         leading = Counter(given.values()).most_common(2)
@@ -236,6 +243,28 @@ def agreement_with_majority(rows: Sequence[Judgement], votes: int) -> dict[str, 
         for worker, label in given.items():
             agreed[worker].append(label == leading[0][0])
     return agreed
+
+
+# ---- comparisons ----------------------------------------------------------------------------------------
+
+
+def judged(row: Judgement, one: str = "record", other: str = "other_record") -> tuple[str, ...]:
+    """Return what a judgement is about: an answer, or a pair of them whichever of the two was shown left."""
+    if row.get(other) is None:
+        return (row[one],)
+    return tuple(sorted((row[one], row[other])))
+
+
+def said(row: Judgement, rules: Rules, one: str = "record", other: str = "other_record") -> str:
+    """Return what a judgement says of it: the label, or of two answers the preferred one's name.
+
+    A tie keeps its label behind a space, so that it comes before every name and is none.
+    """
+    if row.get(other) is None:
+        return str(row["label"])
+    if row["label"] in rules.left:
+        return str(row[one])
+    return str(row[other]) if row["label"] in rules.right else f" {row['label']}"
 
 
 # ---- helpers --------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from lrl_datasets.crowd.tasks.suites import INPUT
 from lrl_datasets.crowd.tasks.waiting import asked
 from lrl_datasets.errors import LrlError
 from lrl_datasets.schema import digest
+from lrl_datasets.sources.campaign_toml import Sides
 
 START = datetime(2026, 1, 5, 6)
 SIMULATED_ONLY = [
@@ -206,6 +207,24 @@ def is_good(workers: Mapping[str, Worker], name: str, prompt: str) -> bool:
     """
     share = workers[name].writes_well if name in workers else 0.75
     return int(digest("truth", name, prompt, length=12), 16) / 16**12 < share
+
+
+def compared(good: Mapping[str, bool], tasks: pa.Table, page: Page, labels: Sides) -> dict[str, str]:
+    """Return the label that an attentive judge gives each comparison of a table of tasks.
+
+    The good answer is preferred. Of two that are alike the one with the greater hash is, in whatever order they
+    are shown: there is a truth to every task, and no tie to be drawn.
+    """
+    truths = {}
+    for row in tasks.to_pylist():
+        if row["golden"] is not None:
+            continue
+        strength = [
+            (good.get(record, False), digest("strength", record))
+            for record in (row[INPUT + page.inputs[0]], row[INPUT + page.inputs[1]])
+        ]
+        truths[row["task"]] = (labels.left if strength[0] > strength[1] else labels.right)[0]
+    return truths
 
 
 # ---- who does what, and when ----------------------------------------------------------------------------

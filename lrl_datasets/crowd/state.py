@@ -14,7 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from lrl_datasets.crowd import decisions, overlap, payouts, quality
+from lrl_datasets import schema
+from lrl_datasets.crowd import decisions, overlap, pairs, payouts, quality
 from lrl_datasets.crowd.answer_rules import AnswerRules
 from lrl_datasets.crowd.join import golden_items, helpfulness_stage, weigh
 from lrl_datasets.filters.base import add_column
@@ -24,6 +25,7 @@ from lrl_datasets.sources.base import SourceTables
 VOTES = pa.schema(
     [
         ("record", pa.string()),
+        ("other_record", pa.string()),  # what it is compared with; null where answers are judged one by one
         ("question", pa.string()),
         ("counted", pa.int32()),
         ("given", pa.int32()),
@@ -31,9 +33,13 @@ VOTES = pa.schema(
         ("confidence", pa.float64()),
         ("missing", pa.int32()),  # votes to ask for now
         ("overlap", pa.int32()),  # votes asked for so far and now
+        ("first", pa.int32()),  # of the missing comparisons, those with `record` left
+        ("turned", pa.int32()),
+        ("unavailable_for", pa.list_(pa.string())),  # of a comparison: authors, and who has compared the two
     ]
 )
-"""One row an answer that can be judged and question: how sure the votes are, and whether it needs more."""
+"""One row an answer that can be judged (or a pair that can be compared) and question: how sure the votes are, and
+whether it needs more."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class Terms:
 
     overlap: int = 1
     price: float | None = None
+    comparisons: int | None = None
+    """Pairs of a prompt's answers that are compared at most; all when None."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,11 @@ class State:
         rows = self.decisions.select(["stage", "worker", "reason"]).to_pylist()
         return {row["worker"] for row in rows if row["stage"] == stage and row["reason"] in decisions.BANS}
 
+    def wanted_comparisons(self, question: str) -> list[dict[str, Any]]:
+        """Return the pairs that lack comparisons on a question: rows of `votes`."""
+        rows: list[dict[str, Any]] = self.votes.to_pylist()
+        return [row for row in rows if row["question"] == question and row["missing"]]
+
     def wanted_votes(self, question: str) -> dict[str, int]:
         """Record → votes on a question that it should have, uncounted ones among them."""
         return {
@@ -98,7 +111,7 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
     stages: Any = tables.facts.get("stages", [])
     terms = terms or {}
     judging = [(n, stage) for n, stage in enumerate(stages, 1) if stage["kind"] == "judgement"]
-    judged = _judged(tables, [stage for _, stage in judging])
+    judged = _judged(tables, [stage for stage in stages if stage["kind"] in schema.JUDGING])
     votes = _votes(tables, judged, judging, terms)
     asked = helpfulness_stage(str(tables.facts.get("name", "campaign")), [stage for _, stage in judging])
     posteriors = _posteriors(judged, asked) if asked else {}
@@ -125,7 +138,7 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
                 for row in decided
                 if row["verdict"] != "wait" and not row["golden"]
             )
-        elif stage["kind"] == "judgement":
+        elif stage["kind"] in schema.JUDGING:
             rules = AnswerRules(**_known(stage, AnswerRules))
             # Several questions may be asked in one file (a rubric): its suites are reviewed and paid once.
             of_stage = [
@@ -150,6 +163,16 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
     refused = {
         row["record"] for row in answers if row["verdict"] == "reject" and row["reason"] != "unhelpful"
     }
+    # Where nobody is asked about single answers, none is ever decided upon.
+    waiting = {row["record"] for row in answers if row["verdict"] == "wait"} if asked else set()
+    comparable = _comparable(rows, refused | waiting)
+    for number, stage in enumerate(stages, 1):
+        if stage["kind"] == "preference":
+            about = [row for row in all_judged if row["question"] == stage["question"]]
+            term = terms.get(number, Terms())
+            votes += pairs.wanted(
+                comparable, about, stage, quality.rules_of(stage), term.overlap, term.comparisons
+            )
     for vote in votes:  # nobody is asked about an answer that is refused whatever the votes say
         if vote["record"] in refused:
             vote |= {"missing": 0, "overlap": vote["given"]}
@@ -176,10 +199,13 @@ def _judged(tables: SourceTables, stages: Sequence[Mapping[str, Any]]) -> pa.Tab
             ),
         }
     )
-    shown = pa.array([_text(text) for text in tables.judgements["text"].to_pylist()], pa.string())
-    at = tables.judgements.schema.get_field_index("text")
-    rules = {stage["question"]: quality.Rules(**_known(stage, quality.Rules)) for stage in stages}
-    return quality.decide(tables.judgements.set_column(at, "text", shown), answers, rules)
+    judgements = tables.judgements
+    for name in ("text", "other_text"):
+        shown = [_text(text) for text in judgements[name].to_pylist()]
+        judgements = add_column(judgements, name, shown, pa.string())
+    return quality.decide(
+        judgements, answers, {stage["question"]: quality.rules_of(stage) for stage in stages}
+    )
 
 
 def _posteriors(judged: pa.Table, stage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -247,6 +273,20 @@ def _votes(
     return found
 
 
+def _comparable(rows: Sequence[Mapping[str, Any]], out: set[str]) -> list[dict[str, Any]]:
+    """Return the answers that may be compared: those decided upon, accepted or found unhelpful."""
+    return [
+        {
+            "record": row["record"],
+            "worker": row["worker"],
+            "prompt": row["messages"][0]["content"],
+            "text": _text(row["messages"][-1]["content"]),
+        }
+        for row in rows
+        if row["mark.source"] is None and row["record"] is not None and row["record"] not in out
+    ]
+
+
 def _known(stage: Mapping[str, Any], rules: type[Any]) -> dict[str, Any]:
     return {
         name: value for name, value in stage.get("rules", {}).items() if name in rules.__dataclass_fields__
@@ -273,7 +313,8 @@ def _seconds(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     summed: dict[str, dict[object, float]] = defaultdict(dict)
     for row in rows:
         if row["assignment"] and row.get("duration_s") is not None:
-            summed[row["assignment"]][row["file"], row["row"], row["record"]] = row["duration_s"]
+            task = (row["file"], row["row"], row["record"], row.get("other_record"))
+            summed[row["assignment"]][task] = row["duration_s"]
     return {name: sum(tasks.values()) for name, tasks in summed.items()} | seconds
 
 
@@ -281,5 +322,7 @@ def _text(text: str | None) -> str | None:
     return None if text is None else normalise_text(text)
 
 
-def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
+def _table(rows: Sequence[Mapping[str, Any]], contract: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist(
+        [{name: row.get(name) for name in contract.names} for row in rows], schema=contract
+    )

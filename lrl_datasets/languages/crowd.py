@@ -30,7 +30,7 @@ REASONS = {
     "one_answer": "The same answer was given to nearly every task, where others differed.",
 }
 """Why a page of work was refused, as its worker reads it; the keys are `crowd.decisions`' reasons."""
-LABELS = {"yes": "Yes", "no": "No", "left": "Answer A", "right": "Answer B"}
+LABELS = {"yes": "Yes", "no": "No", "left": "Answer A", "right": "Answer B", "tie": "Equally good"}
 
 
 class CrowdTexts(BaseModel):
@@ -50,6 +50,13 @@ class CrowdTexts(BaseModel):
         "Read the question and the answer to it.",
         "Say yes if the answer is right, answers the question and is written in good language.",
         "Say no if it is wrong, beside the point, too short to help, or in another language.",
+        "Some tasks have a known answer: they show who judges with care.",
+    )
+    preference_title: str = "Compare two answers"
+    preference_instructions: tuple[str, ...] = (
+        "Read the question and both answers to it.",
+        "Choose the answer that you would rather be given: right, to the point and in good language.",
+        "Length alone makes no answer better, and neither does its place on the page.",
         "Some tasks have a known answer: they show who judges with care.",
     )
     prompt: str = "Question"

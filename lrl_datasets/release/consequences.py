@@ -74,7 +74,9 @@ def _touched(before: Release, withdrawn: set[str]) -> set[str]:
     touched = {row["id"] for row in rows if row["cluster"] in sets or row["group"] in sets}
     if (votes := before.rows("annotations")) is not None:
         asked = pc.is_in(votes["worker"], pa.array(sorted(withdrawn), pa.string()))
-        touched |= set(votes.filter(pc.and_(asked, votes["counted"]))["answer_id"].to_pylist())
+        theirs = votes.filter(pc.and_(asked, votes["counted"]))
+        for shown in (name for name in ("answer_id", "other_id") if name in votes.column_names):
+            touched |= set(theirs[shown].to_pylist()) - {None}
     return touched
 
 

@@ -91,8 +91,10 @@ def _keyed(release: Release, config: str) -> pa.Table:
     table = table.sort_by([(name, "ascending") for name in flat])
     seen: Counter[tuple[str, ...]] = Counter()
     ids = []
-    for row in table.select(key).to_pylist():
+    beside = table["other_id"].to_pylist() if "other_id" in table.column_names else [None] * table.num_rows
+    for row, other in zip(table.select(key).to_pylist(), beside, strict=True):
         parts = tuple("" if row[name] is None else f"={row[name]}" for name in key)
+        parts += (f"={other}",) if other is not None else ()
         seen[parts] += 1
         ids.append(schema.digest("judgement", *parts, str(seen[parts])))
     return table.append_column("id", pa.array(ids, pa.string()))
@@ -104,7 +106,7 @@ def _changes(old: pa.Table, new: pa.Table, withdrawn: set[str]) -> Changes:
     gone = old.filter(pc.invert(pc.is_in(old["id"], new["id"])))
     named = [
         name
-        for name in ("id", "annotator", "chosen_id", "rejected_id", "answer_id", "worker")
+        for name in ("id", "annotator", "chosen_id", "rejected_id", "answer_id", "other_id", "worker")
         if name in gone.column_names
     ]
     for row in gone.select(named).to_pylist():

@@ -157,29 +157,37 @@ class Previous:
         if votes is None:
             return judged
         edited = self._edited(rows)
-        columns = ["answer_id", "question", "worker", "label", "reason"]
+        columns = ["answer_id", "other_id", "question", "worker", "label", "reason"]
+        there = [name for name in columns if name in votes.column_names]  # other_id came with comparisons
         old = Counter(
             _vote(vote)
-            for vote in votes.select(columns).to_pylist()
-            if vote["answer_id"] in edited or vote["reason"] == "text_changed"
+            for vote in votes.select(there).to_pylist()
+            if not edited.isdisjoint((vote["answer_id"], vote.get("other_id")))
+            or vote["reason"] == "text_changed"
         )
-        listed = judged.select([*columns, "text"]).to_pylist()
+        listed = judged.select([*columns, "text", "other_text"]).to_pylist()
         reasons = [vote["reason"] for vote in listed]
+        unseen = [
+            vote["text"] is None or (vote["other_id"] is not None and vote["other_text"] is None)
+            for vote in listed
+        ]
         # A second vote is a repeated one only where the first one counts: which that is, is found anew.
         open_votes = [
             at
             for at, vote in enumerate(listed)
-            if vote["text"] is None and vote["reason"] in (None, "repeated_vote", "unknown_answer")
+            if unseen[at] and vote["reason"] in (None, "repeated_vote", "unknown_answer")
         ]
-        counted = {_vote(vote)[:3] for vote in listed if vote["text"] is not None and vote["reason"] is None}
+        counted = {
+            _vote(vote)[:-1] for at, vote in enumerate(listed) if not unseen[at] and vote["reason"] is None
+        }
         for at in sorted(open_votes, key=lambda at: (listed[at]["label"] or "", at)):
             name = _vote(listed[at])
             if old[name] > 0:
                 old[name] -= 1
                 reasons[at] = "text_changed"
             elif reasons[at] != "unknown_answer":
-                reasons[at] = "repeated_vote" if name[:3] in counted else None
-                counted.add(name[:3])
+                reasons[at] = "repeated_vote" if name[:-1] in counted else None
+                counted.add(name[:-1])
         judged = add_column(judged, "reason", reasons, pa.string())
         return add_column(judged, "counted", [reason is None for reason in reasons], pa.bool_())
 
@@ -200,7 +208,7 @@ class Previous:
 
 
 def _vote(row: Mapping[str, Any]) -> tuple[str, ...]:
-    return row["answer_id"], row["question"], row["worker"], row["label"]
+    return row["answer_id"], row.get("other_id") or "", row["question"], row["worker"], row["label"]
 
 
 def load(where: str | Path, repository: str, salt: str) -> Previous:

@@ -19,7 +19,7 @@ from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import add_column
 from lrl_datasets.release.locations import Release
 
-_NAMES = ("id", "source_id", "chosen_id", "rejected_id", "answer_id", "annotator", "worker")
+_NAMES = ("id", "source_id", "chosen_id", "rejected_id", "answer_id", "other_id", "annotator", "worker")
 
 
 def rename(release: Release, renamed: Mapping[str, str]) -> Release:

@@ -122,10 +122,10 @@ def leave(
             kept, column, _by_smallest(kept["id"].to_pylist(), kept[column].to_pylist()), pa.string()
         )
     # Also where only the answer was deleted from its export, and the votes on it were left.
-    leaving = pc.or_(
-        pc.is_in(judged["answer_id"], pa.array(sorted(why), pa.string())),
-        pc.is_in(judged["worker"], pa.array(sorted(asked.annotators), pa.string())),
-    )
+    left_rows, people_left = (pa.array(sorted(names), pa.string()) for names in (why, asked.annotators))
+    leaving = pc.is_in(judged["worker"], people_left)
+    for shown in (name for name in ("answer_id", "other_id") if name in judged.column_names):
+        leaving = pc.or_(leaving, pc.is_in(judged[shown], left_rows))
     people = set(rows["annotator"].to_pylist()) | set(judged["worker"].to_pylist())
     left = replace(asked, rows=frozenset(why))
     return Left(

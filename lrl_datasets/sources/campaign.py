@@ -16,8 +16,9 @@ from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
 from lrl_datasets.sources import campaign_toml
 from lrl_datasets.sources.base import InputFile, SourceTables
-from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
-from lrl_datasets.sources.pools import golden_label, read_pools, wrong_cell
+from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage, Judging
+from lrl_datasets.sources.pools import Stage, golden_label, read_pools, wrong_cell
+from lrl_datasets.sources.rankings import comparison
 from lrl_datasets.sources.records import input_file
 from lrl_datasets.sources.toloka import Assignment, Export
 
@@ -73,7 +74,7 @@ class Campaign:
                     answers += self._candidates(campaign, stage, export)
         known = _KnownAnswers(pools)
         for stage, exports in pools:
-            if isinstance(stage, JudgementStage):
+            if not isinstance(stage, AnswerStage):
                 for export in exports:
                     for row, judgement in self._judgements(stage, export, known):
                         judgements.append(judgement)
@@ -122,14 +123,12 @@ class Campaign:
             }
 
     def _judgements(
-        self, stage: JudgementStage, export: Export, known: _KnownAnswers
+        self, stage: Judging, export: Export, known: _KnownAnswers
     ) -> Iterator[tuple[Assignment, Row]]:
-        columns = stage.columns
-        labels = {*stage.labels.positive, *stage.labels.negative}
+        labels = stage.labels.all()
         for row in export.rows:
             reason, detail = row.reason, row.detail
-            label = _cell(row.cells, columns.label)
-            _, golden = golden_label(stage, row)
+            label, golden, shown = _said(stage, row)
             if wrong := wrong_cell(stage, row):
                 reason, detail = "unreadable", wrong
             read = reason != "unreadable"
@@ -137,9 +136,8 @@ class Campaign:
                 row,
                 {
                     **_private(export, row),
-                    "record": known.resolve(_cell(row.cells, columns.answer_id)) if read else None,
                     "source": self.name,
-                    "text": row.cells.get(columns.answer, "") if read and columns.answer else None,
+                    **(_shown(row, shown, known) if read else {}),
                     "question": stage.question,
                     "label": label if read and label in labels else None,
                     "golden": golden if read and golden in labels else None,
@@ -151,10 +149,32 @@ class Campaign:
             )
 
 
+_Shown = tuple[tuple[str, str | None], ...]
+"""What was judged: the id as the file has it, and the column with its text; left before right."""
+
+
+def _said(stage: Judging, row: Assignment) -> tuple[str, str, _Shown]:
+    """Return a record's label, the true label of a control task, and what was judged."""
+    columns = stage.columns
+    if isinstance(stage, JudgementStage):
+        shown: _Shown = ((_cell(row.cells, stage.columns.answer_id), stage.columns.answer),)
+        return _cell(row.cells, columns.label), golden_label(stage, row)[1], shown
+    said = comparison(stage, row)
+    return said.label, said.golden, ((said.left, stage.columns.left), (said.right, stage.columns.right))
+
+
+def _shown(row: Assignment, shown: _Shown, known: _KnownAnswers) -> Row:
+    named: Row = {}
+    names = (("record", "text"), ("other_record", "other_text"))
+    for (cell, column), (record, text) in zip(shown, names, strict=False):
+        named |= {record: known.resolve(cell), text: row.cells.get(column, "") if column else None}
+    return named
+
+
 class _KnownAnswers:
     """The record ids of all answers, to resolve what a judgement pool calls them."""
 
-    def __init__(self, pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]) -> None:
+    def __init__(self, pools: list[tuple[Stage, list[Export]]]) -> None:
         self._by_assignment: defaultdict[str, set[str]] = defaultdict(set)
         for stage, exports in pools:
             if isinstance(stage, AnswerStage):
@@ -171,7 +191,7 @@ class _KnownAnswers:
         return cell or None
 
 
-def _untouched(pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]) -> dict[str, int]:
+def _untouched(pools: list[tuple[Stage, list[Export]]]) -> dict[str, int]:
     """Count the tasks that exports list and nobody has begun: they are no records."""
     files = {export.file.name: export.untouched for _stage, exports in pools for export in exports}
     return {"a task that nobody has begun": sum(files.values())} if any(files.values()) else {}
@@ -217,9 +237,7 @@ def _toml(folder: Path) -> InputFile:
     return input_file(campaign_toml.FILE, (folder / campaign_toml.FILE).read_bytes(), 0)
 
 
-def _facts(
-    campaign: CampaignFile, pools: list[tuple[AnswerStage | JudgementStage, list[Export]]]
-) -> dict[str, object]:
+def _facts(campaign: CampaignFile, pools: list[tuple[Stage, list[Export]]]) -> dict[str, object]:
     """Everything `campaign.toml` says, in plain JSON types, with the pool files that its globs found."""
     facts: dict[str, object] = campaign.model_dump(exclude={"stage", "money"})
     facts["prompt_language"] = campaign.prompt_language or campaign.language

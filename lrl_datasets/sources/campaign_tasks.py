@@ -29,6 +29,8 @@ class Tasks(_Strict):
     """Tasks on one page, control tasks among them: what a worker takes, hands in and is paid for at once."""
     overlap: Annotated[int, Field(ge=1)] = 1
     """Workers who do each task."""
+    comparisons: Annotated[int, Field(ge=1)] | None = None
+    """Of a preference stage: pairs of a prompt's answers that are compared at most; all of them when left out."""
     price: Annotated[float, Field(ge=0)] | None = None
     """What a worker is paid for one suite, in the campaign's currency, before the platform's fee."""
 

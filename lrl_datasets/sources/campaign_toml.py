@@ -64,6 +64,11 @@ class AnswerColumns(_Columns):
     """The expected answer of control tasks; by default, where the pool has it: `GOLDEN:` and the answer's field
     (Toloka), `Input.golden`, `$golden`, `golden`."""
 
+    @property
+    def output(self) -> str:
+        """The column that the worker fills."""
+        return self.answer
+
 
 class JudgementColumns(_Columns):
     """Which column of a judgement pool plays which role. `{n}` in a name stands for 1, 2, 3 …: items of one page."""
@@ -80,6 +85,53 @@ class JudgementColumns(_Columns):
     """The true label of control tasks; by default, where the pool has it: `GOLDEN:` and the label's field (Toloka),
     `Input.golden`, `$golden` and the ground truth (Label Studio), `golden`."""
 
+    @property
+    def output(self) -> str:
+        """The column that the worker fills."""
+        return self.label
+
+
+class PreferenceColumns(_Columns):
+    """Which column of a preference pool plays which role: two answers beside each other, or several in order.
+
+    Two: `left_id`, `right_id` and `label`. Several: `items` and `ranking`; every ranking is broken into all its pairs.
+    """
+
+    left_id: _Name | None = None
+    """The record id of the answer that was shown left (above, first)."""
+    right_id: _Name | None = None
+    label: _Name | None = None
+    left: _Name | None = None
+    """The answer as it was shown left."""
+    right: _Name | None = None
+    items: _Name | None = None
+    """The record ids as they were shown, in order: a JSON list (of ids, or of objects with `id`), or split by
+    commas, semicolons or spaces."""
+    ranking: _Name | None = None
+    """The best first: `b>a>c` (`=` between equals), a JSON list, or split by commas; a letter or number stands for
+    the item at that place."""
+    prompt: _Name | None = None
+    """The prompt as it was shown; tasks for judges need it."""
+    context: _Name | None = None
+    golden: _Name | None = None
+    """The true label (or ranking) of control tasks; the default is as for judgements."""
+
+    @property
+    def output(self) -> str:
+        """The column that the worker fills."""
+        return self.label or self.ranking or ""
+
+    @model_validator(mode="after")
+    def _pairs_or_rankings(self) -> Self:
+        pairs = [self.left_id, self.right_id, self.label]
+        ranked = [self.items, self.ranking]
+        whole = (all(pairs), all(ranked))
+        if any(whole) == all(whole) or (any(pairs) and any(ranked)):
+            raise ValueError("name either left_id, right_id and label, or items and ranking")
+        if self.ranking and (self.left or self.right):
+            raise ValueError("left and right are of two answers, not of a ranking")
+        return self
+
 
 class Labels(_Strict):
     """The labels a worker can give, in their raw form."""
@@ -89,10 +141,38 @@ class Labels(_Strict):
 
     @model_validator(mode="after")
     def _apart(self) -> Labels:
-        both = sorted(set(self.positive) & set(self.negative))
-        if both:
-            raise ValueError(f"{both[0]!r} is positive and negative")
+        _no_label_twice(self)
         return self
+
+    def all(self) -> tuple[str, ...]:
+        """Return every label, in the order in which a worker sees them."""
+        return (*self.positive, *self.negative)
+
+
+class Sides(_Strict):
+    """The labels of a comparison, in their raw form."""
+
+    left: Annotated[list[_Name], Field(min_length=1)]
+    right: Annotated[list[_Name], Field(min_length=1)]
+    tie: list[_Name] = []
+    """Neither is better; empty where a worker has to choose."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Sides:
+        _no_label_twice(self)
+        return self
+
+    def all(self) -> tuple[str, ...]:
+        """Return every label, in the order in which a worker sees them."""
+        return (*self.left, *self.tie, *self.right)
+
+
+def _no_label_twice(labels: BaseModel) -> None:
+    seen: dict[str, str] = {}
+    for side, given in labels:
+        for label in given:
+            if seen.setdefault(label, side) != side:
+                raise ValueError(f"{label!r} is {seen[label]} and {side}")
 
 
 Aggregation = Literal[
@@ -102,14 +182,23 @@ Aggregation = Literal[
 """What `crowd.aggregation` knows by these names."""
 
 
-class Rules(JudgeRules):
-    """Which votes of a stage count, and how they become a posterior."""
-
-    aggregation: Aggregation = "dawid-skene"
+class _Counting(JudgeRules):
     golden_min_answers: Annotated[int, Field(ge=0)] = 3
     """A worker is measured once he has done this many control tasks."""
     golden_min_accuracy: Annotated[float, Field(ge=0, le=1)] = 0.6
     """Below this share of right control tasks none of his votes count."""
+
+
+class Rules(_Counting):
+    """Which votes of a judgement stage count, and how they become a posterior."""
+
+    aggregation: Aggregation = "dawid-skene"
+
+
+class PreferenceRules(_Counting):
+    """Which comparisons of a preference stage count, and how they become a margin (`crowd.preferences`)."""
+
+    aggregation: Literal["bradley-terry", "noisy-bradley-terry"] = "bradley-terry"
 
 
 class _Stage(_Strict):
@@ -139,7 +228,7 @@ class AnswerStage(_Stage):
     def golden_columns(self) -> list[str]:
         """The column that can hold a control task's expected answer."""
         # Label Studio's ground truth is no default here: of answers it often marks the best one.
-        return [self.columns.golden or _golden_column(self.format, self.columns.answer)]
+        return _golden_columns(self.format, self.columns.output, self.columns.golden)[:1]
 
 
 class JudgementStage(_Stage):
@@ -155,21 +244,39 @@ class JudgementStage(_Stage):
     @property
     def golden_columns(self) -> list[str]:
         """The columns that can hold a control task's true label; the first one filled says it."""
-        label = self.columns.label
-        truth = [f"ground_truth:{label}"] if self.format == "label_studio" else []
-        return [self.columns.golden or _golden_column(self.format, label), *truth]
+        return _golden_columns(self.format, self.columns.output, self.columns.golden)
 
 
-def _golden_column(format: Format, output: str) -> str:
-    named = {
-        "toloka": f"GOLDEN:{output.partition(':')[2]}",
+class PreferenceStage(_Stage):
+    """Workers compared answers to one prompt."""
+
+    kind: Literal["preference"]
+    columns: PreferenceColumns
+    question: _Name
+    labels: Sides
+    rules: PreferenceRules = PreferenceRules()
+    tasks: Tasks | None = None
+
+    @property
+    def golden_columns(self) -> list[str]:
+        """The columns that can hold a control task's true label or ranking; the first one filled says it."""
+        return _golden_columns(self.format, self.columns.output, self.columns.golden)
+
+
+def _golden_columns(format: str, label: str, named: str | None) -> list[str]:
+    default = {
+        "toloka": f"GOLDEN:{label.partition(':')[2]}",
         "mturk": "Input.golden",
         "label_studio": "$golden",
     }
-    return named.get(format, "golden")
+    truth = [f"ground_truth:{label}"] if format == "label_studio" else []
+    return [named or default.get(format, "golden"), *truth]
 
 
-Stage = Annotated[AnswerStage | JudgementStage, Field(discriminator="kind")]
+Judging = JudgementStage | PreferenceStage
+"""The stages whose records are judgements."""
+Columns = AnswerColumns | JudgementColumns | PreferenceColumns
+Stage = Annotated[AnswerStage | JudgementStage | PreferenceStage, Field(discriminator="kind")]
 
 
 class CampaignFile(_Strict):
@@ -197,14 +304,14 @@ class CampaignFile(_Strict):
     @model_validator(mode="after")
     def _one_question_one_meaning(self) -> CampaignFile:
         # Votes on one question are aggregated together, so they must mean the same under the same rules.
-        judging: dict[str, JudgementStage] = {}
+        judging: dict[str, Judging] = {}
         for stage in self.stage:
-            if isinstance(stage, JudgementStage):
+            if isinstance(stage, Judging):
                 first = judging.setdefault(stage.question, stage)
                 if (first.labels, first.rules) != (stage.labels, stage.rules):
                     raise ValueError(f"two stages ask {stage.question!r} with other labels or other rules")
         for question, first in judging.items():
-            stages = [s for s in self.stage if isinstance(s, JudgementStage) and s.question == question]
+            stages = [s for s in self.stage if isinstance(s, Judging) and s.question == question]
             for pool in first.rules.pools():
                 if not any(pool in stage.pools for stage in stages):
                     raise ValueError(f"rules name pool {pool!r}, which is none of the pools of {question!r}")
@@ -240,7 +347,7 @@ def load(folder: Path) -> CampaignFile:
 def _problem(loc: tuple[int | str, ...], message: str) -> str:
     """Name a key as its author wrote it: `stage 2: columns.label: Field required`."""
     if len(loc) > 1 and loc[0] == "stage":
-        keys = loc[3:] if loc[2:3] in (("answer",), ("judgement",)) else loc[2:]
+        keys = loc[3:] if loc[2:3] in (("answer",), ("judgement",), ("preference",)) else loc[2:]
         where = ".".join(map(str, keys))
         return ": ".join(part for part in (f"stage {int(loc[1]) + 1}", where, message) if part)
     return f"{'.'.join(map(str, loc))}: {message}"

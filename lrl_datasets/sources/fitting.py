@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from lrl_datasets.errors import LrlError
-from lrl_datasets.sources import campaign_toml
+from lrl_datasets.sources import campaign_toml, rankings
 from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile
 from lrl_datasets.sources.pools import Stage, read
 from lrl_datasets.sources.recognise import NAMES, Recognised, suggestion
@@ -97,10 +97,10 @@ def _foreign_labels(stage: Stage, export: Export) -> str | None:
     """Say so where no judgement of a file gives a label that the stage knows: it answers another question."""
     if isinstance(stage, AnswerStage):
         return None
-    labels = {*stage.labels.positive, *stage.labels.negative}
-    given = [row.cells.get(stage.columns.label, "").strip() for row in export.rows if row.reason is None]
+    labels, column = set(stage.labels.all()), stage.columns.label or rankings.LABEL
+    given = [row.cells.get(column, "").strip() for row in export.rows if row.reason is None]
     if given and not labels & set(given):
-        return f"column {stage.columns.label!r} has none of its labels ({', '.join(sorted(labels))})"
+        return f"column {column!r} has none of its labels ({', '.join(sorted(labels))})"
     return None
 
 

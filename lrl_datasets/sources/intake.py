@@ -18,7 +18,7 @@ from typing import Literal
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.sources import campaign_toml
-from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile
+from lrl_datasets.sources.campaign_toml import AnswerColumns, AnswerStage, CampaignFile, JudgementColumns
 from lrl_datasets.sources.fitting import by_record, fitting_stage, matches
 from lrl_datasets.sources.pools import Stage, pool_files, read, wrong_cell
 from lrl_datasets.sources.recognise import quoted, recognise
@@ -227,11 +227,14 @@ def _differ(stage: Stage, before: Assignment, after: Assignment) -> bool:
     """Whether a record that was handed in says something else now, or by somebody else, or of something else."""
     if "not_submitted" in (before.reason, after.reason):
         return False
-    named = (
-        (stage.columns.prompt, stage.columns.answer)
-        if isinstance(stage, AnswerStage)
-        else (stage.columns.answer_id, stage.columns.label)
-    )
+    columns = stage.columns
+    if isinstance(columns, AnswerColumns):
+        named = [columns.prompt, columns.answer]
+    elif isinstance(columns, JudgementColumns):
+        named = [columns.answer_id, columns.label]
+    else:
+        roles = (columns.left_id, columns.right_id, columns.label, columns.items, columns.ranking)
+        named = [column for column in roles if column is not None]
     cells = [(before.cells.get(column, "").strip(), after.cells.get(column, "").strip()) for column in named]
     return before.worker != after.worker or any(one != other for one, other in cells)
 

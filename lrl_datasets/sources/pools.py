@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from lrl_datasets.errors import LrlError
-from lrl_datasets.sources import argilla, campaign_toml, label_studio, mturk, table, toloka
-from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
+from lrl_datasets.sources import argilla, campaign_toml, label_studio, mturk, rankings, table, toloka
+from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage, PreferenceStage
 from lrl_datasets.sources.toloka import Assignment, Export
 
-Stage = AnswerStage | JudgementStage
+Stage = AnswerStage | JudgementStage | PreferenceStage
 _MODEL = re.compile(r"[\w.:/+ -]{1,200}")
 
 READERS: dict[str, Callable[[Path, str], Export]] = {
@@ -102,6 +102,8 @@ def read(stage: Stage, path: Path, name: str) -> Export:
                     f"{name}: column {column!r} is missing ({campaign_toml.FILE} names it as {role}); "
                     f"there are: {', '.join(export.columns)}"
                 )
+    if isinstance(stage, PreferenceStage) and stage.columns.ranking:
+        return rankings.broken(stage, export)
     return export
 
 
@@ -113,11 +115,24 @@ def wrong_cell(stage: Stage, row: Assignment) -> str | None:
         model = stage.columns.model_name
         name = row.cells.get(model, "").strip() if model else ""
         return f"column {model} is no model's name" if name and not _MODEL.fullmatch(name) else None
-    labels = {*stage.labels.positive, *stage.labels.negative}
+    labels = stage.labels.all()
+    if isinstance(stage, PreferenceStage):
+        return _wrong_comparison(stage, row)
     if row.cells.get(stage.columns.label, "").strip() not in labels:
         return f"column {stage.columns.label} is none of the stage's labels"
     column, golden = golden_label(stage, row)
     return f"column {column} is none of the stage's labels" if golden and golden not in labels else None
+
+
+def _wrong_comparison(stage: PreferenceStage, row: Assignment) -> str | None:
+    said, columns, labels = rankings.comparison(stage, row), stage.columns, stage.labels.all()
+    if not said.left or said.left == said.right:
+        return f"columns {columns.left_id} and {columns.right_id} do not name two answers"
+    if said.label not in labels:
+        return f"column {columns.label} is none of the stage's labels"
+    if said.golden and said.golden not in labels:
+        return f"one of the columns {', '.join(stage.golden_columns)} is none of the stage's labels"
+    return None
 
 
 def golden_label(stage: Stage, row: Assignment) -> tuple[str, str]:
@@ -130,9 +145,7 @@ def _refuse_shared_pools(folder: Path, pools: list[tuple[Stage, list[Export]]]) 
     """A file in two stages that ask the same would be counted twice; a rubric's criteria share their file."""
     seen: set[tuple[str, str]] = set()
     for stage, exports in pools:
-        asked = (
-            f"question {stage.question!r}" if isinstance(stage, JudgementStage) else f"kind {stage.kind!r}"
-        )
+        asked = f"kind {stage.kind!r}" if isinstance(stage, AnswerStage) else f"question {stage.question!r}"
         for export in exports:
             if (asked, export.file.name) in seen:
                 raise LrlError(
@@ -166,4 +179,5 @@ def _items(stage: Stage, export: Export) -> Export:
             for n in shown
         ]
     there = [c for c, p in zip(named, patterns, strict=True) if any(p.fullmatch(x) for x in export.columns)]
-    return replace(export, columns=(*export.columns, *there), rows=rows)
+    file = replace(export.file, records=len(rows))
+    return replace(export, file=file, columns=(*export.columns, *there), rows=rows)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lrl_datasets.schema import digest
 from lrl_datasets.sources import objects
-from lrl_datasets.sources.campaign_toml import AnswerColumns, JudgementColumns
+from lrl_datasets.sources.campaign_toml import Columns
 from lrl_datasets.sources.formulas import restored
 from lrl_datasets.sources.measures import amount, between, moment
 from lrl_datasets.sources.records import RawRecord, in_any_order
@@ -39,10 +39,13 @@ STATUSES = {
 _REASONS = {"rejected": "refused_by_requester"} | dict.fromkeys(
     ("active", "skipped", "expired"), "not_submitted"
 )
-_INPUTS = ("prompt", "context", "original", "original_id", "answer_id", "answer")
+_INPUTS = (
+    "prompt", "context", "original", "original_id", "answer_id", "answer",
+    "left_id", "right_id", "left", "right", "items",
+)  # fmt: skip
 
 
-def read_export(path: Path, name: str, columns: AnswerColumns | JudgementColumns) -> Export:
+def read_export(path: Path, name: str, columns: Columns) -> Export:
     """Read a table.
 
     A row that is damaged, has an answer and no worker, or a status outside `STATUSES` is `unreadable`.
@@ -66,14 +69,12 @@ def read_export(path: Path, name: str, columns: AnswerColumns | JudgementColumns
     return Export(in_any_order(records), records.columns, begun, untouched=len(rows) - len(begun))
 
 
-def _assignment(
-    raw: RawRecord, columns: AnswerColumns | JudgementColumns, plain: Callable[[str], str]
-) -> Assignment | None:
+def _assignment(raw: RawRecord, columns: Columns, plain: Callable[[str], str]) -> Assignment | None:
     """Read one row; None for a task that nobody has begun."""
     if raw.problem is not None:
         return Assignment(raw.row, raw.for_quarantine(), "unreadable", raw.problem)
     cells = {column: plain(objects.cell(value)) for column, value in raw.values.items()}
-    output = columns.answer if isinstance(columns, AnswerColumns) else columns.label
+    output = columns.output
     worker, said, told = (_cell(cells, column) for column in (columns.worker, output, columns.status))
     if "{n}" in output:
         said = "".join(cells.values())  # several items: which of them were answered is seen when they are cut

@@ -11,6 +11,7 @@ from lrl_datasets.errors import LrlError
 from lrl_datasets.languages import Language
 from lrl_datasets.languages.crowd import ENGLISH, CrowdTexts
 from lrl_datasets.sources.campaign_toml import AnswerStage, JudgementStage
+from lrl_datasets.sources.pools import Stage
 
 _PREFIXES = ("INPUT:", "OUTPUT:", "GOLDEN:", "Input.", "Answer.", "ground_truth:", "$")
 
@@ -19,7 +20,7 @@ class Shown(NamedTuple):
     """One text on the page."""
 
     role: str
-    """`prompt`, `context` or `answer`."""
+    """`prompt`, `context`, `answer`, or `left` and `right`."""
     heading: str
     field: str
 
@@ -30,7 +31,7 @@ class Page:
 
     name: str
     """The campaign and the stage."""
-    kind: Literal["answer", "judgement"]
+    kind: Literal["answer", "judgement", "preference"]
     inputs: tuple[str, ...]
     """Every field that a task carries, shown or not, without a platform's prefix."""
     shown: tuple[Shown, ...]
@@ -60,7 +61,8 @@ class Page:
     @property
     def title(self) -> str:
         """The page's title."""
-        return self.texts.answer_title if self.kind == "answer" else self.texts.judgement_title
+        titles = {"answer": self.texts.answer_title, "judgement": self.texts.judgement_title}
+        return titles.get(self.kind, self.texts.preference_title)
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -73,16 +75,18 @@ class Page:
         return () if self.texts == self.english else self._instructions(self.english)
 
     def _instructions(self, texts: CrowdTexts) -> tuple[str, ...]:
-        return texts.answer_instructions if self.kind == "answer" else texts.judgement_instructions
+        known = {"answer": texts.answer_instructions, "judgement": texts.judgement_instructions}
+        return known.get(self.kind, texts.preference_instructions)
 
 
-def page(name: str, stage: AnswerStage | JudgementStage, language: Language) -> Page:
+def page(name: str, stage: Stage, language: Language) -> Page:
     """Say what a stage's workers see.
 
     Raises
     ------
     LrlError
-        A judgement stage does not say in which columns the prompt and the answer are shown.
+        A judgement stage does not say in which columns the prompt and the answer are shown, a preference stage
+        not in which the two answers.
     """
     texts, columns = language.crowd, stage.columns.model_dump(exclude_none=True)
     numbered = next((column for column in columns.values() if "{n}" in column), None)
@@ -95,12 +99,16 @@ def page(name: str, stage: AnswerStage | JudgementStage, language: Language) -> 
         output, question = fields["answer"], texts.write_answer
         labels: tuple[str, ...] = ()
     else:
-        for role in ("prompt", "answer"):
+        judged = ["answer"] if isinstance(stage, JudgementStage) else ["left", "right"]
+        if "ranking" in fields:
+            raise LrlError("tasks are written for two answers beside each other; this stage reads rankings")
+        for role in ("prompt", *judged):
             if role not in fields:
                 raise LrlError(f"judges must see the {role}: name its column as `{role}` in [stage.columns]")
-        carried = ["answer_id", "prompt", "context", "answer"]
-        shown = {"prompt": texts.prompt, "context": texts.context, "answer": texts.answer}
-        output, labels = fields["label"], (*stage.labels.positive, *stage.labels.negative)
+        carried = [*(f"{role}_id" for role in judged), "prompt", "context", *judged]
+        shown = {"prompt": texts.prompt, "context": texts.context}
+        shown |= {role: {"answer": texts.answer}.get(role) or texts.label(role) for role in judged}
+        output, labels = fields["label"], stage.labels.all()
         question = texts.question(stage.question)
     return Page(
         name=name,

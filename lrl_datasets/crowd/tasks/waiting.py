@@ -98,6 +98,35 @@ def answers(
     return _table(page, tasks)
 
 
+def comparisons(page: Page, candidates: pa.Table, wanted: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return the comparisons that are missing: a pair's two orders are two tasks.
+
+    Parameters
+    ----------
+    wanted
+        `pairs.wanted`: which two, how often in which order, and for whom not. A worker who gets both orders all the
+        same has said it once (`repeated_vote`).
+    """
+    texts = {
+        row["record"]: [message["content"] for message in row["messages"]]
+        for row in candidates.select(["record", "messages", "mark.source"]).to_pylist()
+        if row["mark.source"] is None and row["record"] is not None
+    }
+    left, right = (page.field(side) or "" for side in ("left", "right"))
+    tasks = []
+    for pair in wanted:
+        for (one, other), missing in (
+            ((pair["record"], pair["other_record"]), pair["first"]),
+            ((pair["other_record"], pair["record"]), pair["turned"]),
+        ):
+            inputs = dict.fromkeys(page.inputs, "") | {
+                page.inputs[0]: one, page.inputs[1]: other, page.field("prompt") or "": texts[one][0],
+                left: texts[one][-1], right: texts[other][-1],
+            }  # fmt: skip
+            tasks.append(_task(f"{one}|{other}", inputs, missing, pair["unavailable_for"]))
+    return _table(page, tasks)
+
+
 def control_tasks(page: Page, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return the control tasks: the input fields, the true label in the output's field, `hint` and `id` if given.
 
@@ -110,8 +139,9 @@ def control_tasks(page: Page, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     for number, row in enumerate(rows, 1):
         inputs = {name: str(row.get(name) or "") for name in page.inputs}
         name = str(row.get("id") or task_name(inputs))
-        if page.kind == "judgement" and not inputs[page.inputs[0]]:
-            inputs[page.inputs[0]] = name
+        # What is judged has a name on every task, or control tasks would be known by having none.
+        for at, side in enumerate({"judgement": [""], "preference": ["-1", "-2"]}.get(page.kind, [])):
+            inputs[page.inputs[at]] = inputs[page.inputs[at]] or f"{name}{side}"
         label = str(row.get(page.output) or "").strip()
         if not label or (page.labels and label not in page.labels):
             known = f"none of {', '.join(page.labels)}" if page.labels else "empty"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
 from lrl_datasets.release.locations import Release
 
@@ -56,8 +57,8 @@ def filters(release: Release) -> dict[str, Any]:
 
 
 def judgement_stages(source: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the stages of a source in which answers were judged."""
-    return [stage for stage in source.get("stages", []) if stage["kind"] == "judgement"]
+    """Return the stages of a source in which answers were judged, one by one or against each other."""
+    return [stage for stage in source.get("stages", []) if stage["kind"] in schema.JUDGING]
 
 
 def strings(value: object) -> Iterator[str]:

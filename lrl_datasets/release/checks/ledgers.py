@@ -7,7 +7,7 @@ from importlib.metadata import version as installed
 from typing import Any
 
 from lrl_datasets.crowd import agreement as crowd_agreement
-from lrl_datasets.crowd import rubric
+from lrl_datasets.crowd import join, rubric
 from lrl_datasets.filters.personal_data import EMAIL, PHONE
 from lrl_datasets.release.checks.base import Found, judgement_stages, records, rows
 from lrl_datasets.release.locations import Release
@@ -119,7 +119,8 @@ def _outside(left_out: dict[str, int], held: dict[str, int]) -> int:
 def agreement(release: Release) -> Found:
     """The manifest's agreement on each question, and the marks of a rubric, are those of the counted judgements."""
     votes, said = release.rows("annotations"), release.manifest.get("agreement") or {}
-    found = crowd_agreement.of_questions(votes) if votes is not None else {}
+    sides = join.sides(release.manifest["sources"].values())
+    found = crowd_agreement.of_questions(votes, sides) if votes is not None else {}
     # Random numbers are the same with the same numpy only; earlier releases have alpha alone.
     same = release.manifest.get("tools", {}).get("numpy") == installed("numpy")
     for name in sorted(said.keys() | found.keys()):

@@ -18,7 +18,7 @@ from lrl_datasets.release.locations import Release
 # Names and hashes of ours, whose forms other checks look at: a phone number can stand in their digits.
 _OURS = frozenset(
     """
-    id content_hash annotator worker cluster group chosen_id rejected_id answer_id batch source_revision split
+    id content_hash annotator worker cluster group chosen_id rejected_id answer_id other_id batch source_revision split
     """.split()  # noqa: SIM905 — readable as a list of words
 )
 _HASH = re.compile(r"(?<![\w-])(?:[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{24}|[0-9a-f]{40}|[0-9a-f]{64})(?![\w-])")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
-from lrl_datasets.crowd import aggregation, join, quality
+from lrl_datasets.crowd import aggregation, join, quality, rules
 from lrl_datasets.release.checks.base import Found, Row, judgement_stages, records, rows
 from lrl_datasets.release.locations import Release
 
@@ -61,6 +62,7 @@ def judgements(release: Release) -> Found:
     known = {row["id"]: row for row in records(release, "id", "source", "annotator")}
     labels, exports = _labels(release), _exports(release)
     continued = release.manifest.get("previous") is not None
+    compared = join.sides(release.manifest["sources"].values())
     listed = rows(release, "annotations", *schema.ANNOTATIONS.names)
     for row in listed:
         what, reason = f"a judgement of {row['answer_id']}", row["reason"]
@@ -68,12 +70,17 @@ def judgements(release: Release) -> Found:
             yield f"{what}: unknown reason {reason!r}"
         if row["counted"] != (reason is None):
             yield f"{what} counts and has a reason why not, or neither"
-        there = row["answer_id"] in known
+        named = [row["answer_id"], row["other_id"]] if row.get("other_id") else [row["answer_id"]]
+        there = all(name in known for name in named)
         # A vote on an old text stays one in later versions, also in one that does not read the answer.
         away = reason == "unknown_answer" or (continued and reason == "text_changed" and not there)
         if row["answer_id"] is None and reason not in _NAMELESS:
             yield f"{what} is {reason or 'counted'}, and names no answer"
-        elif row["answer_id"] is not None and there == away:
+        elif reason not in _NAMELESS and (row["question"] in compared) != (len(named) == 2):
+            yield f"{what} is {reason or 'counted'}, and names {len(named)} answers"
+        elif len(set(named)) < len(named) and reason in (None, "repeated_vote"):
+            yield f"{what} is {reason or 'counted'}, and compares it with itself"
+        elif None not in named and there == away:
             yield f"{what} is {reason or 'counted'}, and there is {'such a' if there else 'no such'} row"
         allowed = labels.get(row["question"])
         if allowed is None:
@@ -92,12 +99,12 @@ def judgements(release: Release) -> Found:
             yield f"{what}: duration_s is no time"
         if row["batch"] not in exports:
             yield f"{what}: batch is no input of a judgement stage (12 hex digits)"
-        author = known.get(row["answer_id"], {}).get("annotator")
-        compared = author is not None and reason in (None, "own_answer", "failed_worker", "repeated_vote")
-        if compared and (row["worker"] == author) != (reason == "own_answer"):
-            is_author = "its author" if row["worker"] == author else "not its author"
+        authors = {known.get(name, {}).get("annotator") for name in named}
+        asked = None not in authors and reason in (None, "own_answer", "failed_worker", "repeated_vote")
+        if asked and (row["worker"] in authors) != (reason == "own_answer"):
+            is_author = "its author" if row["worker"] in authors else "not its author"
             yield f"{what} is {reason or 'counted'}, and its worker is {is_author}"
-    yield from _repeated(listed)
+    yield from _repeated(listed, compared)
     yield from _failed(release, listed, {name: row["source"] for name, row in known.items()})
 
 
@@ -106,7 +113,7 @@ def _labels(release: Release) -> dict[str, set[str]]:
     labels: dict[str, set[str]] = defaultdict(set)
     for source in release.manifest["sources"].values():
         for stage in judgement_stages(source):
-            labels[stage["question"]].update(stage["labels"]["positive"], stage["labels"]["negative"])
+            labels[stage["question"]].update(*stage["labels"].values())
     return labels
 
 
@@ -120,31 +127,32 @@ def _exports(release: Release) -> set[str]:
     }
 
 
-def _repeated(listed: list[Row]) -> Found:
-    """Of a worker's votes on one answer the first by label counts."""
-    votes: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+def _repeated(listed: list[Row], compared: Mapping[str, quality.Rules]) -> Found:
+    """Of a worker's votes on one answer the first by label counts, on two answers the first by what it prefers."""
+    votes: dict[tuple[str, tuple[str, ...], str], list[Row]] = defaultdict(list)
     for row in listed:
         if row["reason"] in (None, "repeated_vote") and row["answer_id"] is not None:
-            votes[row["question"], row["answer_id"], row["worker"]].append(row)
-    for (_, answer, worker), given in votes.items():
-        counted = [row["label"] for row in given if row["counted"]]
+            votes[row["question"], rules.judged(row, "answer_id", "other_id"), row["worker"]].append(row)
+    for (question, about, worker), given in votes.items():
+        rule = compared.get(question, quality.Rules())
+        told = [(rules.said(row, rule, "answer_id", "other_id"), str(row["label"])) for row in given]
+        counted = [one for one, row in zip(told, given, strict=True) if row["counted"]]
         if len(counted) != 1:
-            yield f"{len(counted)} votes of {worker} on {answer} count, not one"
-        elif counted[0] != min((row["label"] for row in given), key=str):
-            yield f"of the votes of {worker} on {answer} another than the first by label counts"
+            yield f"{len(counted)} votes of {worker} on {' and '.join(about)} count, not one"
+        elif counted[0] != min(told):
+            yield f"of the votes of {worker} on {' and '.join(about)} another than the first by label counts"
 
 
 def _failed(release: Release, listed: list[Row], source_of: dict[str, str]) -> Found:
     """Whoever fails the control tasks by the stage's rules has no vote that counts, and nobody else is failed."""
-    rules: dict[tuple[str, str], quality.Rules] = {}
+    by_question: dict[tuple[str, str], quality.Rules] = {}
     for name, source in release.manifest["sources"].items():
         for stage in judgement_stages(source):
             # An exam or training takes some of the control tasks, by when they were done, which is not published.
             if stage["rules"].keys() <= _GOLDEN_RULES:
-                asked = {key: value for key, value in stage["rules"].items() if key != "aggregation"}
-                rules[name, stage["question"]] = quality.Rules(**asked)
+                by_question[name, stage["question"]] = quality.rules_of(stage)
     at = {row["worker"]: source_of[row["answer_id"]] for row in listed if row["answer_id"] in source_of}
-    only = {name for name, _ in rules}
+    only = {name for name, _ in by_question}
     done: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for row in listed:
         if row["reason"] == "golden":
@@ -160,7 +168,7 @@ def _failed(release: Release, listed: list[Row], source_of: dict[str, str]) -> F
     }
     for question, worker, failed in sorted(told, key=str) if not partly else ():
         source = at.get(worker) or (min(only) if len(only) == 1 else None)
-        rule = rules.get((source, question)) if source else None
+        rule = by_question.get((source, question)) if source else None
         if rule is None:
             continue
         right = done[question, worker]
