@@ -246,7 +246,7 @@ def judgements(rows: Iterable[dict[str, object]]) -> pa.Table:
 
 def _table(rows: Iterable[dict[str, object]], schema: pa.Schema) -> pa.Table:
     listed = list(rows)
-    unknown = {name for row in listed for name in row} - set(schema.names)
+    unknown = set().union(*listed) - set(schema.names)
     if unknown:
         raise KeyError(f"columns outside the contract: {sorted(unknown)}")
     return pa.Table.from_pylist(listed, schema=schema)

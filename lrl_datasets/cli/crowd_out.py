@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from lrl_datasets.crowd.simulation import Terms, Worker
     from lrl_datasets.crowd.tasks.pages import Page
+    from lrl_datasets.sources.base import SourceTables
     from lrl_datasets.sources.campaign_toml import CampaignFile, Judging
     from lrl_datasets.sources.pools import Stage
+    from lrl_datasets.sources.toloka import Export
 
 commands = typer.Typer()
 
@@ -53,7 +55,7 @@ def tasks_(
     file = campaign_toml.load(folder)
     number = _stage_number(file, stage)
     what = file.stage[number - 1]
-    page, table = _waiting(folder, file, number)
+    page, table, _ = _waiting(folder, file, number)
     if table.num_rows == 0:
         say(f"stage {number}: every task has its workers; nothing to hand out")
         return
@@ -97,10 +99,11 @@ def simulate(
         )
     workers = simulation.recruit(counts(crowd), seed)
     seconds = {"answer": answer_seconds, "judgement": judgement_seconds, "preference": judgement_seconds}
+    known: dict[str, Export] = {}  # no export changes while this runs: each is read once
     for turn in range(1, rounds + 1):
         wrote = 0
         for number, stage in enumerate(file.stage, 1):
-            page, table = _waiting(folder, file, number)
+            page, table, came = _waiting(folder, file, number, known)
             if table.num_rows == 0:
                 continue
             path = _free_pool(folder, stage.pools[0], number)
@@ -110,7 +113,7 @@ def simulate(
                 shown = [text for text in table[f"input.{page.field('prompt')}"].to_pylist() if text]
                 responses = simulation.write(table, page, workers, simulation.vocabulary(shown), terms, drawn)
             else:
-                truths = _truths(folder, stage, workers, page, table)
+                truths = _truths(came.candidates, stage, workers, page, table)
                 responses = simulation.judge(table, truths, page.labels, workers, terms, drawn)
             if responses.num_rows == 0:
                 say(
@@ -130,8 +133,10 @@ def simulate(
 # ---- a stage's tasks ------------------------------------------------------------------------------------
 
 
-def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Table]:
-    """Give a stage's page and the suites that still lack workers."""
+def _waiting(
+    folder: Path, file: CampaignFile, number: int, known: dict[str, Export] | None = None
+) -> tuple[Page, pa.Table, SourceTables]:
+    """Give a stage's page, the suites that still lack workers, and what has come in."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -149,8 +154,10 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
         page = pages.page(f"{file.name} {number}", stage, languages.load(file.language))
     except LrlError as error:
         raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
-    came = Campaign(under_way=True).read(folder)
-    state = compute(came, datetime.now(UTC).replace(tzinfo=None), terms(file))
+    came = Campaign(under_way=True).read(folder, known)
+    # What answers are worth decides which prompts are open again; which votes are missing is known without.
+    now = datetime.now(UTC).replace(tzinfo=None)
+    state = compute(came, now, terms(file), weighed=stage.kind != "judgement")
     try:
         golden = waiting.control_tasks(page, _rows(folder, tasks.golden, page, page.output))
     except LrlError as error:
@@ -178,7 +185,8 @@ def _waiting(folder: Path, file: CampaignFile, number: int) -> tuple[Page, pa.Ta
     table = table.set_column(at, table.schema.field(at), pa.array(barred, pa.list_(pa.string())))
     seed = int(digest(file.name, str(number), length=12), 16)
     try:
-        return page, suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
+        filled = suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
+        return page, filled, came
     except LrlError as error:
         raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
 
@@ -298,16 +306,13 @@ def simulated_terms(stage: Stage, seconds: float) -> Terms:
 
 
 def _truths(
-    folder: Path, stage: Judging, workers: list[Worker], page: Page, table: pa.Table
+    candidates: pa.Table, stage: Judging, workers: list[Worker], page: Page, table: pa.Table
 ) -> dict[str, str]:
     """Give the label that an attentive judge would give each task."""
     from lrl_datasets.crowd.simulation import compared, is_good
-    from lrl_datasets.sources.campaign import Campaign
 
     known = {worker.name: worker for worker in workers}
-    rows = (
-        Campaign(under_way=True).read(folder).candidates.select(["record", "worker", "messages"]).to_pylist()
-    )
+    rows = candidates.select(["record", "worker", "messages"]).to_pylist()
     good = {
         row["record"]: is_good(known, row["worker"], row["messages"][0]["content"])
         for row in rows

@@ -96,7 +96,15 @@ class State:
         }
 
 
-def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | None = None) -> State:
+_OF_REVIEWS = [
+    "file", "row", "record", "other_record", "worker", "assignment", "status", "started", "submitted", "reward",
+    "duration_s", "question", "label", "golden", "counted", "reason",
+]  # fmt: skip
+
+
+def compute(
+    tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | None = None, *, weighed: bool = True
+) -> State:
     """Compute where a campaign stands.
 
     Parameters
@@ -107,6 +115,8 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
         UTC, naive; it decides which deadlines have passed.
     terms
         Stage (1-based, as in `campaign.toml`) → its terms; the default where absent.
+    weighed
+        False: nobody asks what the votes say together, only which are missing; answers wait for them.
     """
     stages: Any = tables.facts.get("stages", [])
     terms = terms or {}
@@ -114,13 +124,13 @@ def compute(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | No
     judged = _judged(tables, [stage for stage in stages if stage["kind"] in schema.JUDGING])
     votes = _votes(tables, judged, judging, terms)
     asked = helpfulness_stage(str(tables.facts.get("name", "campaign")), [stage for _, stage in judging])
-    posteriors = _posteriors(judged, asked) if asked else {}
+    posteriors = _posteriors(judged, asked) if asked and weighed else {}
     undecided = {
         row["record"] for row in votes if asked and row["question"] == asked["question"] and row["missing"]
     }
     answers, reviews, prompts, paid = [], [], [], []
     done: set[str] = set()
-    all_judged = judged.to_pylist()
+    all_judged = judged.select(_OF_REVIEWS).to_pylist()
     rows = tables.candidates.to_pylist()
     for number, stage in enumerate(stages, 1):
         term = terms.get(number, Terms())
@@ -201,8 +211,9 @@ def _judged(tables: SourceTables, stages: Sequence[Mapping[str, Any]]) -> pa.Tab
     )
     judgements = tables.judgements
     for name in ("text", "other_text"):
-        shown = [_text(text) for text in judgements[name].to_pylist()]
-        judgements = add_column(judgements, name, shown, pa.string())
+        texts = judgements[name].to_pylist()
+        normal = {text: _text(text) for text in set(texts)}  # an answer is shown to many
+        judgements = add_column(judgements, name, [normal[text] for text in texts], pa.string())
     return quality.decide(
         judgements, answers, {stage["question"]: quality.rules_of(stage) for stage in stages}
     )
@@ -212,6 +223,9 @@ def _posteriors(judged: pa.Table, stage: Mapping[str, Any]) -> dict[str, dict[st
     """Weigh the votes as the build does; the control tasks need names that no release has."""
     named = add_column(judged, "golden_item", golden_items(judged, b"a name within this table"), pa.string())
     return {row["answer_id"]: row for row in weigh(named, stage).table.to_pylist()}
+
+
+_OF_VOTES = ["record", "worker", "question", "label", "golden", "counted", "reason"]
 
 
 def _votes(
@@ -226,7 +240,7 @@ def _votes(
         for row in tables.candidates.select(["record", "worker", "mark.source"]).to_pylist()
         if row["mark.source"] is None and row["record"] is not None
     }
-    rows = judged.to_pylist()
+    rows = judged.select(_OF_VOTES).to_pylist()
     first: dict[str, tuple[int, Mapping[str, Any]]] = {}
     for number, stage in judging:
         first.setdefault(stage["question"], (number, stage))
@@ -241,7 +255,7 @@ def _votes(
                 control[row["worker"]].append(row["label"] == row["golden"])
         accuracy = overlap.skills(control)
         for row in of_question:
-            if row["record"] not in records or row["reason"] in ("golden", "not_submitted", "unreadable"):
+            if row["reason"] in ("golden", "not_submitted", "unreadable") or row["record"] not in records:
                 continue
             if row["reason"] != "refused_by_requester":
                 given[row["record"]].add(row["worker"])

@@ -41,8 +41,8 @@ class Campaign:
     under_way: bool = False
     """Pools of which no file has come yet are empty; a build refuses them."""
 
-    def read(self, path: Path | None = None) -> SourceTables:
-        """Read the campaign folder (or the `campaign.toml` in it).
+    def read(self, path: Path | None = None, seen: dict[str, Export] | None = None) -> SourceTables:
+        """Read the campaign folder (or the `campaign.toml` in it); `seen` is `known` of `pools.read_pools`.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class Campaign:
         if folder.name == campaign_toml.FILE:
             folder = folder.parent
         campaign = campaign_toml.load(folder)
-        pools = read_pools(campaign, folder, self.under_way)
+        pools = read_pools(campaign, folder, self.under_way, seen)
 
         inputs = {campaign_toml.FILE: _toml(folder)}
         quarantine: dict[tuple[str, int], bytes] = {}

@@ -8,6 +8,7 @@ is ignored is a rule that does not hold.
 from __future__ import annotations
 
 import tomllib
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -224,7 +225,7 @@ class AnswerStage(_Stage):
     rules: AnswerRules | None = None
     tasks: Tasks | None = None
 
-    @property
+    @cached_property
     def golden_columns(self) -> list[str]:
         """The column that can hold a control task's expected answer."""
         # Label Studio's ground truth is no default here: of answers it often marks the best one.
@@ -241,7 +242,7 @@ class JudgementStage(_Stage):
     rules: Rules = Rules()
     tasks: Tasks | None = None
 
-    @property
+    @cached_property
     def golden_columns(self) -> list[str]:
         """The columns that can hold a control task's true label; the first one filled says it."""
         return _golden_columns(self.format, self.columns.output, self.columns.golden)
@@ -257,7 +258,7 @@ class PreferenceStage(_Stage):
     rules: PreferenceRules = PreferenceRules()
     tasks: Tasks | None = None
 
-    @property
+    @cached_property
     def golden_columns(self) -> list[str]:
         """The columns that can hold a control task's true label or ranking; the first one filled says it."""
         return _golden_columns(self.format, self.columns.output, self.columns.golden)

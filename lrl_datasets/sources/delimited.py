@@ -93,7 +93,7 @@ def _cut(data: bytes, delimiter: bytes) -> Iterator[_Cut]:
         elif any(cell.strip() for cell in cells):
             problem = decode(raw)[1]
             width = width or len(cells)
-            yield row, raw, [_text(cell) for cell in cells] if problem is None else [], problem
+            yield row, raw, _texts(cells) if problem is None else [], problem
         row += data.count(b"\n", start, end)
         start = end
 
@@ -171,5 +171,7 @@ def _line_end(data: bytes, start: int) -> int:
     return len(data) if end < 0 else end + 1
 
 
-def _text(cell: bytes) -> str:
-    return cell.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+def _texts(cells: list[bytes]) -> list[str]:
+    """Decode a record's cells at once: none of them holds the NUL that stands between them (`decode`)."""
+    joined = b"\0".join(cells).decode("utf-8")
+    return joined.replace("\r\n", "\n").replace("\r", "\n").split("\0")

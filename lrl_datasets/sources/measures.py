@@ -19,8 +19,12 @@ def moment(cell: object) -> datetime | None:
     A time without a zone is taken as UTC, and all are given in UTC, naive.
     """
     text = str(cell or "").strip()
+    if not text:
+        return None
     try:
-        if found := re.fullmatch(r"(\w{3} \w{3} +\d+ [\d:]{8}) ([A-Z]{3}) (\d{4})", text):
+        if text[:4].isdigit():  # no other form begins so, and most times are of this one
+            time = datetime.fromisoformat(text)
+        elif found := re.fullmatch(r"(\w{3} \w{3} +\d+ [\d:]{8}) ([A-Z]{3}) (\d{4})", text):
             offset = _ZONES.get(found[2])
             if offset is None:
                 return None

@@ -29,7 +29,7 @@ READERS: dict[str, Callable[[Path, str], Export]] = {
 
 
 def read_pools(
-    campaign: CampaignFile, folder: Path, under_way: bool = False
+    campaign: CampaignFile, folder: Path, under_way: bool = False, known: dict[str, Export] | None = None
 ) -> list[tuple[Stage, list[Export]]]:
     """Read every stage's pool files in the order of `pools`, each once.
 
@@ -37,22 +37,25 @@ def read_pools(
     ----------
     under_way
         Pools of which no file has come yet are empty, and no error.
+    known
+        Exports that an earlier call has read: what is in it is not read again, and what is new is added. For a
+        program that adds files while it reads.
 
     Raises
     ------
     LrlError
         If a file or a column is missing or damaged, or a file stands in two stages of one kind.
     """
-    pools = [
-        (
-            stage,
-            [
-                read(stage, path, name)
-                for name, path in pool_files(stage, folder, missing_ok=under_way).items()
-            ],
-        )
-        for stage in campaign.stage
-    ]
+    known = {} if known is None else known
+    pools: list[tuple[Stage, list[Export]]] = []
+    for number, stage in enumerate(campaign.stage, 1):
+        exports = []
+        for name, path in pool_files(stage, folder, missing_ok=under_way).items():
+            one = f"{number} {name}"  # a rubric's questions read one file in different ways
+            if one not in known:
+                known[one] = read(stage, path, name)
+            exports.append(known[one])
+        pools.append((stage, exports))
     _refuse_shared_pools(folder, pools)
     return pools
 

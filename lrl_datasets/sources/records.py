@@ -34,8 +34,9 @@ class RawRecord:
 
     def for_quarantine(self) -> bytes:
         """Give its bytes, or a line of JSON with its values where the file has no lines."""
-        line = json.dumps(self.values, ensure_ascii=True, default=repr) + "\n"
-        return self.raw or line.encode("ascii")
+        if self.raw:
+            return self.raw
+        return (json.dumps(self.values, ensure_ascii=True, default=repr) + "\n").encode("ascii")
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,10 @@ def _assignment(raw: RawRecord) -> Assignment:
     if reason == "unreadable":
         return Assignment(raw.row, raw.raw, reason, detail)
     assignment = cells[ASSIGNMENT].strip()
-    inputs = {column: cell for column, cell in cells.items() if column.startswith("INPUT:")}
-    record = record_id(assignment, cells.get(TASK, "").strip() or None, inputs)
+    task = cells.get(TASK, "").strip()
+    # A column's name is looked at only where the task has none.
+    inputs = {} if task else {name: cell for name, cell in cells.items() if name.startswith("INPUT:")}
+    record = record_id(assignment, task or None, inputs)
     status = cells[STATUS].strip().lower().replace("approved", "accepted")
     if cells.get(VERDICT, "").strip():
         status = "rejected" if VERDICTS[cells[VERDICT].strip().lower()] else "accepted"

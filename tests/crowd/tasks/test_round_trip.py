@@ -104,7 +104,7 @@ def waiting_tasks(folder: Path, at: int) -> tuple[pages.Page, pa.Table]:
     """A stage's page and suites, as `lrl crowd tasks` has them."""
     from lrl_datasets.cli.crowd_out import _waiting
 
-    return _waiting(folder, campaign_toml.load(folder), at + 1)
+    return _waiting(folder, campaign_toml.load(folder), at + 1)[:2]
 
 
 def hand_out(format: str, page: pages.Page, tasks: pa.Table) -> pa.Table:
