@@ -97,7 +97,7 @@ def weigh(
     combined = None
     if method == AUTO:
         truth, share, tasks = _truth(parts, items, labels)
-        combined = combine.combine(combine.members(coded), truth, share, tasks)
+        combined = combine.combine(combine.members(coded, truth, tasks), truth, share, tasks)
         probabilities = combined.posterior
     else:
         probabilities = posterior(coded, method)

@@ -71,7 +71,7 @@ class Coded:
         return np.asarray(counts / counts.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def hierarchical_dawid_skene(votes: Coded) -> Floats:
+def hierarchical_dawid_skene(votes: Coded, truth: Codes | None = None) -> Floats:
     """Dawid-Skene whose workers' confusion matrices are drawn around one that the crowd shares.
 
     Each row of a worker's matrix has a Dirichlet prior of `STRENGTH` around the same row of the shared matrix,
@@ -79,12 +79,23 @@ def hierarchical_dawid_skene(votes: Coded) -> Floats:
     posterior means; the shared matrix is the crowd's pooled record, plus one vote in each cell. After
     hierarchical Dawid-Skene in Paun et al., Comparing Bayesian Models of Annotation, TACL 6, 2018.
 
+    Parameters
+    ----------
+    votes
+        The votes.
+    truth
+        The code of each item's true label, -1 where it is not known: what workers say of these items is their
+        record without a guess, and the known labels stay as they are.
+
     Returns
     -------
     ndarray
         Items × labels, each row sums to 1.
     """
+    known = np.zeros(0, np.int64) if truth is None else np.flatnonzero(truth >= 0)
+    certain = np.eye(votes.n_labels)[truth[known]] if truth is not None else np.zeros((0, votes.n_labels))
     posterior = votes.shares()
+    posterior[known] = certain
     for _ in range(_ITERATIONS):
         prevalence = posterior.sum(axis=0) + 1.0
         record = np.stack([matrix @ posterior for matrix in votes.by_label_of_worker], axis=2)
@@ -96,6 +107,7 @@ def hierarchical_dawid_skene(votes: Coded) -> Floats:
             matrix @ rows[:, :, label] for label, matrix in enumerate(votes.by_label)
         )
         before, posterior = posterior, _normalised(scores)
+        posterior[known] = certain
         if np.abs(posterior - before).max() < _TOLERANCE:
             break
     return posterior

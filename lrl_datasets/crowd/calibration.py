@@ -21,8 +21,9 @@ SLOPE = 0.5
 average, to those of .85, where it is right."""
 SLOPE_SPREAD = float(np.log(2))
 """Standard deviation of the log slope: a factor of two either way is usual, so a calibrated posterior is too."""
-OFFSET_SPREAD = 1.0
-"""Standard deviation of a label's offset in log-odds: odds up to e times more or less are usual."""
+OFFSET_SPREAD = 0.5
+"""Standard deviation of a label's offset in log-odds. Of .5, 1 and 2, the best log score and accuracy with 50 golden
+tasks on simulated crowds (the simulator of benchmarks/simulated_crowds.py), and again on as many others."""
 FLOOR = 1e-4
 """Posteriors are stored with four decimals; what is closer to 0 or 1 says nothing more."""
 BINS = 10
@@ -56,9 +57,12 @@ def fit(posterior: Floats, truth: Codes, share: Floats) -> Calibration:
 
     def loss(point: Floats) -> tuple[float, Floats]:
         slope, offsets = np.exp(point[0]), point[1:] if with_offsets else np.zeros(n_labels)
-        fitted = _softmax(slope * logs + offsets)
+        scores = slope * logs + offsets
+        fitted = _softmax(scores)
         missed = (fitted - hits) * share[:, None]
-        value = -(share * np.log(fitted[np.arange(len(truth)), truth])).sum()
+        highest = scores.max(axis=1)  # in logs: a label may round to 0 while the slope is looked for
+        total = highest + np.log(np.exp(scores - highest[:, None]).sum(axis=1))
+        value = (share * (total - scores[np.arange(len(truth)), truth])).sum()
         value += (point[0] - np.log(SLOPE)) ** 2 / (2 * SLOPE_SPREAD**2)
         value += (offsets**2).sum() / (2 * OFFSET_SPREAD**2)
         by_slope = (missed * logs).sum() * slope + (point[0] - np.log(SLOPE)) / SLOPE_SPREAD**2

@@ -2,18 +2,20 @@
 
 Takes coded votes and the true labels of some items (the golden tasks), gives one posterior an item, calibrated
 where there are golden tasks, and what it is made of. Which method is best differs from crowd to crowd and the
-votes alone do not tell: a model that fits them better may only fit the workers' common errors.
+votes alone do not tell: a model that fits them better may only fit the workers' common errors. Golden tasks do
+three things: one method learns the workers' errors from them, all are weighed and the average is calibrated; each
+task is taken by what the others say of it, so that none of the three is measured on what it was made with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from lrl_datasets.crowd import calibration, methods
-from lrl_datasets.crowd.bayesian import SUBTYPES, Coded, Codes, Floats
+from lrl_datasets.crowd.bayesian import SUBTYPES, Coded, Codes, Floats, hierarchical_dawid_skene
 from lrl_datasets.crowd.calibration import Bin, Calibration
 
 PRIOR = {
@@ -30,6 +32,11 @@ experts, average workers, spammers, adversaries, favoured labels, errors that a 
 all methods but GLAD) averages were alike in accuracy, .786 to .791, none better than MACE alone (.794); with three
 times the weight on the hierarchical model the regret to each crowd's best method was smallest: at most .22, against
 .35 with equal weights."""
+
+TAUGHT = "hierarchical-dawid-skene"
+"""The method that learns from golden tasks: with them as known labels, workers who err together are no riddle."""
+FOLDS = 5
+"""A golden task's posterior is by what four fifths of the golden tasks teach."""
 
 SETTLED = float(np.log(20))
 """Lead, in golden tasks, at which the better of two methods weighs twenty times the other: 19 : 1 or more."""
@@ -55,6 +62,8 @@ class Members:
     posteriors: Mapping[str, Floats]
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Method → why it was not asked."""
+    taught: Floats | None = None
+    """The posterior of `TAUGHT` where golden tasks teach it (`taught`)."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +105,37 @@ class Golden:
     why_more: str
 
 
-def members(votes: Coded) -> Members:
-    """Fit every method that the size allows."""
+def members(
+    votes: Coded, truth: Codes | None = None, tasks: Codes | None = None, without: Collection[str] = ()
+) -> Members:
+    """Fit every method that the size allows; with `truth` and `tasks` of golden tasks, as in `combine`, teach one."""
     posteriors, left_out = {}, {}
     for name in PRIOR:
-        reason = _too_large(votes, name)
+        reason = "not wanted" if name in without else _too_large(votes, name)
         if reason:
             left_out[name] = reason
         else:
             starts = int(np.clip(_EBCC_CELLS // _cells(votes), 1, _EBCC_STARTS))
             posteriors[name] = methods.posterior(votes, name, starts)
-    return Members(posteriors, left_out)
+    return Members(posteriors, left_out, taught(votes, truth, tasks) if TAUGHT in posteriors else None)
+
+
+def taught(votes: Coded, truth: Codes | None, tasks: Codes | None = None) -> Floats | None:
+    """Fit `TAUGHT` with golden tasks as known labels: each item's posterior, a golden one's by the other folds.
+
+    None without golden tasks.
+    """
+    known = np.flatnonzero(truth >= 0) if truth is not None else np.zeros(0, np.int64)
+    if truth is None or not len(known):
+        return None
+    posterior = hierarchical_dawid_skene(votes, truth)
+    numbers = np.unique(known if tasks is None else tasks[known], return_inverse=True)[1]
+    for fold in range(min(FOLDS, numbers.max() + 1)):
+        held = known[numbers % FOLDS == fold]
+        others = truth.copy()
+        others[held] = -1
+        posterior[held] = hierarchical_dawid_skene(votes, others)[held]
+    return posterior
 
 
 def combine(
@@ -131,26 +160,29 @@ def combine(
     """
     names = list(found.posteriors)
     prior = np.log([PRIOR[name] for name in names])
+    untaught, posteriors = found.posteriors, dict(found.posteriors)
+    if truth is not None and found.taught is not None:
+        posteriors[TAUGHT] = found.taught
     known = np.flatnonzero(truth >= 0) if truth is not None else np.zeros(0, np.int64)
     if truth is None or not len(known):
         weights = _softmax(prior)
-        raw = _average(found, weights)
+        raw = _average(untaught, weights)
         return Combined(raw, raw, dict(zip(names, weights.tolist(), strict=True)), {}, found.left_out, None)
     labels = truth[known]
     part = np.ones(len(known)) if share is None else share[known]
     task = known if tasks is None else tasks[known]
-    hits = np.stack([_hits(found.posteriors[name][known], labels) for name in names], axis=1) * part[:, None]
+    hits = np.stack([_hits(posteriors[name][known], labels) for name in names], axis=1) * part[:, None]
     right = hits.sum(axis=0)
     weights = _softmax(prior + right)
-    raw = _average(found, weights)
+    raw = _average(posteriors, weights)
     # A golden task is seen as an ordinary one would be: by the weights that the others give.
     numbers = np.unique(task, return_inverse=True)[1]
     own = np.zeros((numbers.max() + 1, len(names)))
     np.add.at(own, numbers, hits)
     others = _softmax(prior + right - own[numbers])
-    seen = sum(others[:, [m]] * found.posteriors[name][known] for m, name in enumerate(names))
+    seen = sum(others[:, [m]] * posteriors[name][known] for m, name in enumerate(names))
     seen = np.asarray(seen)
-    without = _average(found, _softmax(prior))[known]
+    without = _average(untaught, _softmax(prior))[known]
     fitted = calibration.fit(seen, labels, part)
     said = calibration.crossed(seen, labels, part, task)
     tops = [_top(seen, labels), _top(said, labels)]
@@ -207,8 +239,8 @@ def _cells(votes: Coded) -> int:
     return max(1, len(votes.items) * votes.n_labels)
 
 
-def _average(found: Members, weights: Floats) -> Floats:
-    return np.asarray(sum(w * p for w, p in zip(weights, found.posteriors.values(), strict=True)))
+def _average(posteriors: Mapping[str, Floats], weights: Floats) -> Floats:
+    return np.asarray(sum(w * p for w, p in zip(weights, posteriors.values(), strict=True)))
 
 
 def _hits(posterior: Floats, truth: Codes) -> Floats:

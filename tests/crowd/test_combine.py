@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lrl_datasets.crowd import combine, methods
+from lrl_datasets.crowd import bayesian, combine, methods
 from lrl_datasets.crowd.bayesian import Coded
 from lrl_datasets.crowd.combine import Members
 from tests.crowd.crowds import crowd
@@ -95,3 +95,34 @@ def test_more_golden_tasks_by_hand() -> None:
     )
     # A lead of 1.5 in 60, 3 needed: 60 more; and 2 tasks lost against the best until then.
     assert combine._more(60, best=50, second=48.5, got=48)[0] == 60
+
+
+def test_what_is_taught_learns_from_the_other_golden_tasks() -> None:
+    votes, truth = crowd(1, items=60, accuracy=0.6)
+    seen = np.where(np.arange(60) < 12, truth, -1)
+    tasks = np.arange(60) // 2 * 2  # two items are one golden task
+    posterior = combine.taught(votes, seen, tasks)
+    assert posterior is not None and combine.taught(votes, np.full(60, -1)) is None
+    all_known = bayesian.hierarchical_dawid_skene(votes, seen)
+    assert np.array_equal(posterior[12:], all_known[12:])
+    turned = seen.copy()
+    turned[:2] = 1 - turned[:2]  # the first task's truth, otherwise: its own posterior does not move
+    other = combine.taught(votes, turned, tasks)
+    assert other is not None and np.array_equal(posterior[:2], other[:2])
+    assert not np.array_equal(posterior[2:], other[2:])
+
+
+def test_golden_tasks_teach_who_is_upside_down() -> None:
+    """Half of the workers turn the labels around, which the votes alone cannot tell from the other half."""
+    votes, truth = crowd(0, items=200, workers=10, accuracy=0.9)
+    turned = np.where(votes.workers < 5, 1 - votes.labels, votes.labels)
+    votes = Coded(votes.items, votes.workers, turned, 200, 10, 2)
+    seen = np.where(np.arange(200) < 20, truth, -1)
+    untaught, taught = quick(votes), combine.taught(votes, seen)
+    assert taught is not None
+    alone = combine.combine(untaught, seen)
+    found = combine.combine(Members(untaught.posteriors, taught=taught), seen)
+    right = [(one.posterior.argmax(axis=1) == truth)[20:].mean() for one in (alone, found)]
+    assert right[0] < 0.6 and right[1] > 0.9
+    assert found.weights[combine.TAUGHT] > 0.9
+    assert found.golden is not None and found.golden.right > 17
