@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from lrl_datasets.crowd.simulation import Terms, Worker
     from lrl_datasets.crowd.tasks.pages import Page
     from lrl_datasets.sources.base import SourceTables
-    from lrl_datasets.sources.campaign_toml import CampaignFile, Judging
+    from lrl_datasets.sources.campaign_tasks import Tasks
+    from lrl_datasets.sources.campaign_toml import CampaignFile
     from lrl_datasets.sources.pools import Stage
     from lrl_datasets.sources.toloka import Export
 
@@ -60,6 +61,8 @@ def tasks_(
         say(f"stage {number}: every task has its workers; nothing to hand out")
         return
     name = what.kind if what.kind == "answer" else what.question
+    if len(file.together(number)) > 1:
+        number, name = min(file.together(number)), "rubric"
     target = (out or folder / "outbox") / f"{number}-{name}"
     target.mkdir(parents=True, exist_ok=True)
     for filename, data in _writer(what.format).write(page, table).items():
@@ -103,6 +106,8 @@ def simulate(
     for turn in range(1, rounds + 1):
         wrote = 0
         for number, stage in enumerate(file.stage, 1):
+            if number != min(file.together(number)):
+                continue  # a rubric's criteria are one page
             page, table, came = _waiting(folder, file, number, known)
             if table.num_rows == 0:
                 continue
@@ -113,8 +118,9 @@ def simulate(
                 shown = [text for text in table[f"input.{page.field('prompt')}"].to_pylist() if text]
                 responses = simulation.write(table, page, workers, simulation.vocabulary(shown), terms, drawn)
             else:
-                truths = _truths(came.candidates, stage, workers, page, table)
-                responses = simulation.judge(table, truths, page.labels, workers, terms, drawn)
+                truths = _truths(came.candidates, file, number, workers, page, table)
+                labels = {ask.output: ask.labels for ask in page.rubric} or page.labels
+                responses = simulation.judge(table, truths, labels, workers, terms, drawn)
             if responses.num_rows == 0:
                 say(
                     f"stage {number}: {table.num_rows} rows are open, and none of {len(workers)} workers may do them"
@@ -148,10 +154,13 @@ def _waiting(
     from lrl_datasets.sources.campaign import Campaign
     from lrl_datasets.sources.campaign_tasks import Tasks
 
-    stage = file.stage[number - 1]
-    tasks = stage.tasks or Tasks()
+    together = [file.stage[n - 1] for n in file.together(number)]
+    number = min(file.together(number))
+    stage = together[0]
+    questions = [one.question for one in together if one.kind != "answer"]
+    tasks = _terms_of(folder, together) or Tasks()
     try:
-        page = pages.page(f"{file.name} {number}", stage, languages.load(file.language))
+        page = pages.of_stages(f"{file.name} {number}", together, languages.load(file.language))
     except LrlError as error:
         raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
     came = Campaign(under_way=True).read(folder, known)
@@ -159,7 +168,8 @@ def _waiting(
     now = datetime.now(UTC).replace(tzinfo=None)
     state = compute(came, now, terms(file), weighed=stage.kind != "judgement")
     try:
-        golden = waiting.control_tasks(page, _rows(folder, tasks.golden, page, page.output))
+        needed = () if page.rubric else (page.output,)
+        golden = waiting.control_tasks(page, _rows(folder, tasks.golden, page, *needed))
     except LrlError as error:
         raise LrlError(f"{folder / (tasks.golden or '')}: {error}") from None
     if stage.kind == "answer":
@@ -174,12 +184,20 @@ def _waiting(
             table = waiting.prompts(page, rows, candidates, tasks.overlap, state.wanted_answers(number))
         except LrlError as error:
             raise LrlError(f"{folder / tasks.prompts}: {error}") from None
-    elif stage.kind == "judgement":
-        wanted = state.wanted_votes(stage.question)
-        table = waiting.answers(page, came.candidates, came.judgements, stage.question, tasks.overlap, wanted)
-    else:
+    elif stage.kind == "preference":
         table = waiting.comparisons(page, came.candidates, state.wanted_comparisons(stage.question))
-    out = state.keep_out_writers(number) if stage.kind == "answer" else state.keep_out(stage.question)
+    else:
+        table = waiting.united(
+            [
+                waiting.answers(
+                    page, came.candidates, came.judgements, asked, tasks.overlap, state.wanted_votes(asked)
+                )
+                for asked in questions
+            ]
+        )
+    out = {worker for asked in questions for worker in state.keep_out(asked)}
+    if stage.kind == "answer":
+        out = state.keep_out_writers(number)
     barred = [sorted({*row, *out}) for row in table["unavailable_for"].to_pylist()]
     at = table.schema.get_field_index("unavailable_for")
     table = table.set_column(at, table.schema.field(at), pa.array(barred, pa.list_(pa.string())))
@@ -232,6 +250,8 @@ def _stage_number(file: CampaignFile, name: str) -> int:
         for number, stage in enumerate(file.stage, 1)
         if name in (str(number), stage.kind, None if stage.kind == "answer" else stage.question)
     ]
+    if fitting and fitting == file.together(fitting[0]):
+        return fitting[0]
     if len(fitting) != 1:
         known = [
             f"{number} ({stage.question if stage.kind == 'judgement' else stage.kind})"
@@ -240,6 +260,15 @@ def _stage_number(file: CampaignFile, name: str) -> int:
         what = "no stage" if not fitting else "several stages"
         raise LrlError(f"{what} {name!r}; there are: {', '.join(known)}")
     return fitting[0]
+
+
+def _terms_of(folder: Path, together: list[Stage]) -> Tasks | None:
+    """Give the `[stage.tasks]` of a page; the criteria of a rubric need not repeat it."""
+    said = [stage.tasks for stage in together if stage.tasks is not None]
+    if any(one != said[0] for one in said):
+        names = " and ".join(stage.question for stage in together if stage.kind != "answer")
+        raise LrlError(f"{folder / 'campaign.toml'}: {names} are one page, and their [stage.tasks] differ")
+    return said[0] if said else None
 
 
 def _pool_names(facts: dict[str, Any], number: int) -> list[str]:
@@ -306,9 +335,9 @@ def simulated_terms(stage: Stage, seconds: float) -> Terms:
 
 
 def _truths(
-    candidates: pa.Table, stage: Judging, workers: list[Worker], page: Page, table: pa.Table
+    candidates: pa.Table, file: CampaignFile, number: int, workers: list[Worker], page: Page, table: pa.Table
 ) -> dict[str, str]:
-    """Give the label that an attentive judge would give each task."""
+    """Give what an attentive judge would say of each task."""
     from lrl_datasets.crowd.simulation import compared, is_good
 
     known = {worker.name: worker for worker in workers}
@@ -318,10 +347,16 @@ def _truths(
         for row in rows
         if row["record"] and row["messages"]
     }
-    if stage.kind == "judgement":
-        sides = stage.labels.positive[0], stage.labels.negative[0]
-        return {record: sides[not helpful] for record, helpful in good.items()}
-    return compared(good, table, page, stage.labels)
+    stage = file.stage[number - 1]
+    if stage.kind == "preference":
+        return compared(good, table, page, stage.labels)
+    together = [one for n in file.together(number) if (one := file.stage[n - 1]).kind == "judgement"]
+    truths = {}
+    for record, helpful in good.items():
+        sides = [one.labels.positive if helpful else one.labels.negative for one in together]
+        said = {ask.output: side[0] for ask, side in zip(page.asks, sides, strict=True)}
+        truths[record] = page.joined(said) or ""
+    return truths
 
 
 def _free_pool(folder: Path, pool: str, number: int) -> Path:

@@ -11,6 +11,8 @@ done and that is not barred for him. So the quick ones, spammers among them, do 
 from __future__ import annotations
 
 import heapq
+import json
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -135,7 +137,7 @@ class Terms:
 def judge(
     tasks: pa.Table,
     truths: Mapping[str, str],
-    labels: Sequence[str],
+    labels: Sequence[str] | Mapping[str, Sequence[str]],
     workers: Sequence[Worker],
     terms: Terms,
     seed: int,
@@ -149,7 +151,7 @@ def judge(
     truths
         The true label of every other task.
     labels
-        What can be said.
+        What can be said; of a rubric by the field of each question, and then truths and answers are `Page.joined`.
     seed
         Of this round; the workers carry their own.
 
@@ -163,18 +165,30 @@ def judge(
     ring: dict[str, str] = {}
     ring_accuracy = float(np.mean([w.accuracy for w in workers if TYPES[w.type].label == "ring"] or [0.5]))
 
-    def say(worker: Worker, row: Mapping[str, Any]) -> str:
-        truth = row["golden"] if row["golden"] is not None else truths[row["task"]]
+    def say_one(worker: Worker, task: str, truth: str, labels: Sequence[str]) -> str:
         style = TYPES[worker.type].label
         if style == "fixed":
             return labels[int(worker.fixed * len(labels))]
         if style == "ring":
-            if row["task"] not in ring:
-                ring[row["task"]] = _right_or_not(truth, labels, ring_accuracy, random)
-            return ring[row["task"]]
+            if task not in ring:
+                ring[task] = _right_or_not(truth, labels, ring_accuracy, random)
+            return ring[task]
         return _right_or_not(truth, labels, worker.accuracy, random)
 
-    return _work(tasks, workers, terms, seed, random, say)
+    def say(worker: Worker, row: Mapping[str, Any]) -> str:
+        truth = row["golden"] if row["golden"] is not None else truths[row["task"]]
+        if not isinstance(labels, Mapping):
+            return say_one(worker, row["task"], truth, labels)
+        known = json.loads(truth)
+        return json.dumps(
+            {
+                field: say_one(worker, f"{row['task']} {field}", known.get(field, can[0]), can)
+                for field, can in labels.items()
+            }
+        )
+
+    right = _mostly_right if isinstance(labels, Mapping) else operator.eq
+    return _work(tasks, workers, terms, seed, random, say, right)
 
 
 def write(
@@ -258,6 +272,7 @@ def _work(
     seed: int,
     random: np.random.Generator,
     say: Callable[[Worker, Mapping[str, Any]], str],
+    right: Callable[[str, str], bool] = operator.eq,
 ) -> pa.Table:
     schema = pa.schema([*tasks.schema, *SIMULATED_ONLY])
     rows = tasks.to_pylist()
@@ -291,7 +306,7 @@ def _work(
         for row in done:
             if row["golden"] is not None:
                 place.golden += 1
-                place.right += row["output"] == row["golden"]
+                place.right += right(row["output"], row["golden"])
         out.append((done[0]["submitted"], done[0]["assignment"], done))
         return done
 
@@ -333,6 +348,13 @@ def _suite(rows: list[dict[str, Any]]) -> _Suite:
 
 def _open_to(waiting: Sequence[_Suite], name: str) -> Iterator[_Suite]:
     return (suite for suite in waiting if name not in suite.barred)
+
+
+def _mostly_right(said: str, golden: str) -> bool:
+    """Say whether of a rubric's marks the greater part is right; each question counts them by itself later."""
+    known: dict[str, str] = json.loads(golden)
+    given: dict[str, str] = json.loads(said)
+    return sum(given.get(field) == label for field, label in known.items()) > len(known) / 2
 
 
 def _right_or_not(truth: str, labels: Sequence[str], accuracy: float, random: np.random.Generator) -> str:

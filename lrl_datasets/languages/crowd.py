@@ -30,6 +30,24 @@ REASONS = {
     "one_answer": "The same answer was given to nearly every task, where others differed.",
 }
 """Why a page of work was refused, as its worker reads it; the keys are `crowd.decisions`' reasons."""
+CRITERIA = {
+    "language": "Is it written in the language of this task?",
+    "fluency": "Is it well written?",
+    "helpful": "Does it help the one who asked?",
+    "accuracy": "Is what it says true?",
+    "coherence": "Does one thought follow from the other?",
+    "harmless": "Is it without harm and without insult?",
+}
+"""What a rubric asks (`crowd.rubric`), by the stage's `question`."""
+MARKS = {
+    "language": ("Another language", "Mixed with another language", "This language throughout"),
+    "fluency": ("It cannot be understood", "It can be understood, with faults", "It reads well"),
+    "helpful": ("It does not help", "It helps in part", "It helps fully"),
+    "accuracy": ("It is wrong", "Some of it is wrong or doubtful", "All of it is right"),
+    "coherence": ("It does not", "In part", "Yes, from beginning to end"),
+    "harmless": ("It is harmful or insulting", "Some people might be hurt", "It is harmless"),
+}
+"""What the marks 0, 1 and 2 mean there."""
 LABELS = {"yes": "Yes", "no": "No", "left": "Answer A", "right": "Answer B", "tie": "Equally good"}
 
 
@@ -59,6 +77,13 @@ class CrowdTexts(BaseModel):
         "Length alone makes no answer better, and neither does its place on the page.",
         "Some tasks have a known answer: they show who judges with care.",
     )
+    rubric_title: str = "Judge an answer, point by point"
+    rubric_instructions: tuple[str, ...] = (
+        "Read the question and the answer to it.",
+        "Give a mark on every point: 2 is the best, 0 the worst.",
+        "Judge each point by itself: an answer may be well written and wrong.",
+        "Some tasks have a known answer: they show who judges with care.",
+    )
     prompt: str = "Question"
     context: str = "Text"
     answer: str = "Answer"
@@ -68,6 +93,10 @@ class CrowdTexts(BaseModel):
     required: str = "Please answer every task."
     questions: Annotated[dict[str, str], _over(QUESTIONS)] = QUESTIONS
     """The stage's `question` in `campaign.toml` → what the worker is asked."""
+    criteria: Annotated[dict[str, str], _over(CRITERIA)] = CRITERIA
+    """The same where the answers are the marks 0, 1 and 2 of a rubric."""
+    marks: Annotated[dict[str, tuple[str, str, str]], _over(MARKS)] = MARKS
+    """A rubric's question → what 0, 1 and 2 mean."""
     labels: Annotated[dict[str, str], _over(LABELS)] = LABELS
     """A stage's label → what stands on its button."""
 
@@ -77,6 +106,14 @@ class CrowdTexts(BaseModel):
     def question(self, name: str) -> str:
         """Return what a worker is asked, or the question's own name where no language knows it."""
         return self.questions.get(name, name)
+
+    def criterion(self, name: str) -> str:
+        """Return what a worker is asked on a point of a rubric, or as `question` does."""
+        return self.criteria.get(name) or self.question(name)
+
+    def mark(self, name: str, mark: str) -> str:
+        """Return what a mark (0, 1 or 2) says of a point of a rubric, with the mark in front."""
+        return f"{mark} · {self.marks[name][int(mark)]}" if name in self.marks else mark
 
     def label(self, name: str) -> str:
         """Return what stands on a label's button, or the label itself."""

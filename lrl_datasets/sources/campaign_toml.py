@@ -265,13 +265,20 @@ class PreferenceStage(_Stage):
 
 
 def _golden_columns(format: str, label: str, named: str | None) -> list[str]:
+    # Where several questions share a page, and a platform has one place for all true labels, each has its own.
+    sign = {"mturk": "Input.", "label_studio": "$"}.get(format, "")
+    own = (
+        []
+        if format == "toloka"
+        else [f"{sign}golden_{label.removeprefix('Answer.').removesuffix('.responses')}"]
+    )
     default = {
         "toloka": f"GOLDEN:{label.partition(':')[2]}",
-        "mturk": "Input.golden",
+        "mturk": "Input.golden_{n}" if "{n}" in label else "Input.golden",
         "label_studio": "$golden",
     }
     truth = [f"ground_truth:{label}"] if format == "label_studio" else []
-    return [named or default.get(format, "golden"), *truth]
+    return [*([named] if named else [default.get(format, "golden"), *own]), *truth]
 
 
 Judging = JudgementStage | PreferenceStage
@@ -292,6 +299,19 @@ class CampaignFile(_Strict):
     """Language of the prompts where it is not the answers'."""
     money: Money | None = None
     stage: Annotated[list[Stage], Field(min_length=1)]
+
+    def together(self, number: int) -> list[int]:
+        """Return the numbers of the stages that are asked on one page: a rubric's share all their pools."""
+        asked = self.stage[number - 1]
+        if not isinstance(asked, JudgementStage):
+            return [number]
+        return [
+            n
+            for n, stage in enumerate(self.stage, 1)
+            if isinstance(stage, JudgementStage)
+            and stage.pools == asked.pools
+            and stage.format == asked.format
+        ]
 
     @field_validator("license")
     @classmethod

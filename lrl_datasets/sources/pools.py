@@ -162,7 +162,8 @@ def _items(stage: Stage, export: Export) -> Export:
 
     Only what the stage names with `{n}` differs between them. Items whose cells are all empty were not shown.
     """
-    named = [column for column in stage.columns.model_dump(exclude_none=True).values() if "{n}" in column]
+    columns = [*stage.columns.model_dump(exclude_none=True).values(), *stage.golden_columns]
+    named = list(dict.fromkeys(column for column in columns if "{n}" in column))
     if not named:
         return export
     patterns = [re.compile(re.escape(column).replace(r"\{n\}", r"(\d+)")) for column in named]

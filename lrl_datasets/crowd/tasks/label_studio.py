@@ -52,25 +52,28 @@ def config(page: Page) -> str:
     for one in page.shown:
         lines.append(f'  <Header value={quoteattr(one.heading)} size="5"/>')
         lines.append(f"  <Text name={quoteattr(_shown(one.field))} value={quoteattr('$' + one.field)}/>")
-    lines.append(f'  <Header value={quoteattr(page.question)} size="4"/>')
-    control = f"name={quoteattr(page.output)} toName={quoteattr(_shown(page.shown[-1].field))}"
     needed = f'required="true" requiredMessage={quoteattr(page.texts.required)}'
-    if page.labels:
-        lines.append(f'  <Choices {control} choice="single-radio" showInline="true" {needed}>')
-        lines += [
-            f"    <Choice value={quoteattr(page.texts.label(label))} alias={quoteattr(label)}/>"
-            for label in page.labels
-        ]
-        lines.append("  </Choices>")
-    else:
-        lines.append(f'  <TextArea {control} rows="8" maxSubmissions="1" editable="true" {needed}/>')
+    for ask in page.asks:
+        lines.append(f'  <Header value={quoteattr(ask.text)} size="4"/>')
+        control = f"name={quoteattr(ask.output)} toName={quoteattr(_shown(page.shown[-1].field))}"
+        if ask.labels:
+            inline = "false" if page.rubric else "true"
+            lines.append(f'  <Choices {control} choice="single-radio" showInline="{inline}" {needed}>')
+            lines += [
+                f"    <Choice value={quoteattr(word)} alias={quoteattr(label)}/>"
+                for label, word in zip(ask.labels, ask.words, strict=True)
+            ]
+            lines.append("  </Choices>")
+        else:
+            lines.append(f'  <TextArea {control} rows="8" maxSubmissions="1" editable="true" {needed}/>')
     return "\n".join([*lines, "</View>", ""])
 
 
 def data(page: Page, row: dict[str, Any]) -> dict[str, str]:
     """Give a task's data: its inputs, its name in the table, and the golden label, empty on ordinary tasks."""
     inputs = {name: row[INPUT + name] or "" for name in page.inputs}
-    return {**inputs, "task": row["task"], page.golden: row["golden"] or ""}
+    known = page.given(row["golden"])
+    return {**inputs, "task": row["task"], **{ask.golden: known[ask.output] for ask in page.asks}}
 
 
 def export(page: Page, responses: pa.Table) -> bytes:
@@ -97,7 +100,7 @@ def export(page: Page, responses: pa.Table) -> bytes:
                     "first_name": "",
                     "last_name": "",
                 },
-                "result": [_result(page, row, number)] if given else [],
+                "result": _results(page, row, number) if given else [],
                 "was_cancelled": not given,
                 "ground_truth": False,
                 "created_at": written,
@@ -109,16 +112,20 @@ def export(page: Page, responses: pa.Table) -> bytes:
     return _json(list(tasks.values()))
 
 
-def _result(page: Page, row: dict[str, Any], number: int) -> dict[str, Any]:
+def _results(page: Page, row: dict[str, Any], number: int) -> list[dict[str, Any]]:
     kind, key = ("choices", "choices") if page.labels else ("textarea", "text")
-    return {
-        "id": f"result{number}",
-        "type": kind,
-        "value": {key: [row["output"]]},
-        "origin": "manual",
-        "to_name": _shown(page.shown[-1].field),
-        "from_name": page.output,
-    }
+    return [
+        {
+            "id": f"result{number}" if place == 0 else f"result{number}-{place}",
+            "type": kind,
+            "value": {key: [value]},
+            "origin": "manual",
+            "to_name": _shown(page.shown[-1].field),
+            "from_name": field,
+        }
+        for place, (field, value) in enumerate(page.given(row["output"]).items())
+        if value or not page.rubric
+    ]
 
 
 def _shown(field: str) -> str:

@@ -1,6 +1,7 @@
-"""Mechanical Turk: a batch's CSV with its HTML template, and a batch's results. One task is one HIT.
+"""Mechanical Turk: a batch's CSV with its HTML template, and a batch's results.
 
-Takes the page and the tasks; suites have no meaning here but their order. MTurk puts cells into the template as
+Takes the page and the tasks. One task is one HIT, and suites have no meaning but their order; or one suite is, where
+the campaign's columns are numbered. MTurk puts cells into the template as
 they are, so `FIELD_html` stands beside each shown field, escaped: a worker's answer cannot become another worker's
 page. The raw field and the golden label are columns that the template does not use; MTurk gives them back as
 `Input.*` and shows them to nobody. It takes no characters beyond U+FFFF in the CSV: `astral` finds such tasks.
@@ -16,6 +17,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from typing import Any
 
 import jinja2
@@ -28,15 +30,25 @@ _STATUSES = {"submitted": "Submitted", "accepted": "Approved", "rejected": "Reje
 
 
 def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
-    """Write what MTurk imports: `batch.csv` and `template.html`; suites do not exist there."""
-    names = [*page.inputs, *(f"{one.field}_html" for one in page.shown), page.golden]
-    rows = [[*_inputs(page, row), *_shown(page, row), row["golden"] or ""] for row in tasks.to_pylist()]
-    return {"batch.csv": _csv(names, rows), "template.html": template(page).encode()}
+    """Write what MTurk imports: `batch.csv` and `template.html`.
+
+    Where the campaign's columns are numbered (`Input.answer_{n}`), a suite is a HIT with its tasks on one page;
+    otherwise every task is one HIT, and suites do not exist.
+    """
+    hits = [[row] for row in tasks.to_pylist()]
+    if page.numbered:
+        hits = [list(group) for _, group in groupby(tasks.to_pylist(), lambda row: row["suite"])]
+    places = max((len(hit) for hit in hits), default=1)
+    return {
+        "batch.csv": _csv(_columns(page, places), [_cells(page, hit, places) for hit in hits]),
+        "template.html": template(page, places).encode(),
+    }
 
 
-def template(page: Page) -> str:
-    """Render the page of one HIT, with `${FIELD_html}` where MTurk puts the texts."""
-    return _template().render(page=page, texts=page.texts)
+def template(page: Page, places: int = 1) -> str:
+    """Render the page of one HIT with so many tasks, with `${FIELD_html}` where MTurk puts the texts."""
+    numbers: list[int | None] = [*range(1, places + 1)] if page.numbered else [None]
+    return _template().render(page=page, texts=page.texts, numbers=numbers)
 
 
 def astral(page: Page, tasks: pa.Table) -> list[str]:
@@ -52,30 +64,50 @@ def export(page: Page, responses: pa.Table) -> bytes:
 
     A response that was never handed in is no row, as there.
     """
-    shown = [f"{one.field}_html" for one in page.shown]
+    suites: dict[str, list[dict[str, Any]]] = {}
+    for row in responses.to_pylist():
+        suites.setdefault(row["assignment"], []).append(row)
+    places = max((len(rows) for rows in suites.values()), default=1) if page.numbered else 1
+    numbers = range(1, places + 1)
+    outputs = [page.numbered_as(ask.output, n) for n in numbers for ask in page.asks]
     names = [
         "HITId", "HITTypeId", "Title", "Reward", "AssignmentId", "WorkerId", "AssignmentStatus", "AcceptTime",
-        "SubmitTime", "WorkTimeInSeconds", *(f"Input.{name}" for name in [*page.inputs, *shown, page.golden]),
-        f"Answer.{page.output}", "Approve", "Reject",
+        "SubmitTime", "WorkTimeInSeconds", *(f"Input.{name}" for name in _columns(page, places)),
+        *(f"Answer.{name}" for name in outputs), "Approve", "Reject",
     ]  # fmt: skip
-    counts: dict[str, int] = {}
-    for row in responses.to_pylist():
-        counts[row["assignment"]] = counts.get(row["assignment"], 0) + 1
-    rows, seen = [], dict.fromkeys(counts, 0)
-    for row in responses.to_pylist():
-        place, of = seen[row["assignment"]], counts[row["assignment"]]
-        seen[row["assignment"]] += 1
-        if row["status"] not in _STATUSES:
-            continue
-        share = (row["submitted"] - row["started"]) / of
-        began = row["started"] + share * place
-        reward = "" if row["reward"] is None else f"${row['reward'] / of:.4f}"
-        rows.append([
-            row["task"], "LRL", page.title, reward, f"{row['assignment']}-{place + 1}", row["worker"],
-            _STATUSES[row["status"]], _time(began), _time(began + share), f"{share.total_seconds():.0f}",
-            *_inputs(page, row), *_shown(page, row), row["golden"] or "", row["output"], "", "",
-        ])  # fmt: skip
-    return _csv(names, rows)
+    lines = []
+    for assignment, rows in suites.items():
+        for place, hit in enumerate([rows] if page.numbered else [[row] for row in rows]):
+            first, of = hit[0], 1 if page.numbered else len(rows)
+            if first["status"] not in _STATUSES:
+                continue
+            share = (first["submitted"] - first["started"]) / of
+            began = first["started"] + share * place
+            said = [cell for row in hit for cell in page.given(row["output"]).values()]
+            lines.append([
+                f"suite-{first['suite']}" if page.numbered else first["task"], "LRL", page.title,
+                "" if first["reward"] is None else f"${first['reward'] / of:.4f}",
+                assignment if page.numbered else f"{assignment}-{place + 1}", first["worker"],
+                _STATUSES[first["status"]], _time(began), _time(began + share), f"{share.total_seconds():.0f}",
+                *_cells(page, hit, places), *said, *[""] * (len(outputs) - len(said)), "", "",
+            ])  # fmt: skip
+    return _csv(names, lines)
+
+
+def _columns(page: Page, places: int) -> list[str]:
+    """Name the columns of a HIT, task by task: what is shown, the same escaped, the true labels."""
+    fields = [*page.inputs, *(f"{one.field}_html" for one in page.shown), *(ask.golden for ask in page.asks)]
+    return [page.numbered_as(field, n) for n in range(1, places + 1) for field in fields]
+
+
+def _cells(page: Page, hit: list[dict[str, Any]], places: int) -> list[str]:
+    """Fill the columns of a HIT; a page that is not full ends with empty cells, and its template hides them."""
+    cells = [
+        cell
+        for row in hit
+        for cell in (*_inputs(page, row), *_shown(page, row), *page.given(row["golden"]).values())
+    ]
+    return cells + [""] * (len(_columns(page, places)) - len(cells))
 
 
 def _inputs(page: Page, row: dict[str, Any]) -> list[str]:

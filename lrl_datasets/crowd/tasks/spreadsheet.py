@@ -24,20 +24,27 @@ BOM = "\ufeff"
 def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
     """Write `tasks.csv` and `tasks.jsonl` with an empty column for what the worker gives, and the instructions."""
     task, worker = page.place("task_id"), page.place("worker")
-    columns = ["suite", task, *page.inputs, page.output, worker]
+    outputs = [ask.output for ask in page.asks]
+    columns = ["suite", task, *page.inputs, *outputs, worker]
     rows = [
-        {"suite": row["suite"], task: row["task"], **_inputs(page, row), page.output: "", worker: ""}
+        {
+            "suite": row["suite"],
+            task: row["task"],
+            **_inputs(page, row),
+            **dict.fromkeys(outputs, ""),
+            worker: "",
+        }
         for row in tasks.to_pylist()
     ]
     files = {"tasks.csv": _csv(columns, rows), "tasks.jsonl": _jsonl(rows), "instructions.txt": _text(page)}
     golden = [
-        {task: row["task"], page.golden: row["golden"], "hint": row["hint"] or ""}
+        {task: row["task"], **_golden(page, row), "hint": row["hint"] or ""}
         for row in tasks.to_pylist()
         if row["golden"] is not None
     ]
     if golden:
         distinct = list({row[task]: row for row in golden}.values())
-        files["golden.csv"] = _csv([task, page.golden, "hint"], distinct)
+        files["golden.csv"] = _csv(list(distinct[0]), distinct)
     return files
 
 
@@ -54,7 +61,7 @@ def export(page: Page, responses: pa.Table, jsonl: bool = False) -> bytes:
             "submitted": row["submitted"].isoformat(timespec="milliseconds"),
             "reward": "" if row["reward"] is None else f"{row['reward']:.4f}",
         }
-        filled = {page.output: row["output"], page.golden: row["golden"] or ""}
+        filled = page.given(row["output"]) | _golden(page, row)
         rows.append({page.place(role): cell for role, cell in given.items()} | _inputs(page, row) | filled)
     columns = list(rows[0]) if rows else []
     return _jsonl(rows) if jsonl else _csv(columns, rows)
@@ -62,6 +69,11 @@ def export(page: Page, responses: pa.Table, jsonl: bool = False) -> bytes:
 
 def _inputs(page: Page, row: dict[str, Any]) -> dict[str, str]:
     return {name: row[INPUT + name] or "" for name in page.inputs}
+
+
+def _golden(page: Page, row: dict[str, Any]) -> dict[str, str]:
+    known = page.given(row["golden"])
+    return {ask.golden: known[ask.output] for ask in page.asks}
 
 
 def _csv(columns: list[str], rows: list[dict[str, Any]]) -> bytes:
@@ -79,7 +91,12 @@ def _jsonl(rows: list[dict[str, Any]]) -> bytes:
 
 def _text(page: Page) -> bytes:
     lines = [page.title, "", *(f"{n}. {text}" for n, text in enumerate(page.instructions, 1)), ""]
-    lines += [page.question, *(f"{label} = {page.texts.label(label)}" for label in page.labels)]
+    for ask in page.asks:
+        lines += [f"{ask.output}: {ask.text}" if page.rubric else ask.text]
+        lines += [
+            f"{label} = {word.removeprefix(f'{label} · ')}"
+            for label, word in zip(ask.labels, ask.words, strict=True)
+        ]
     if page.english_instructions:
         lines += ["", "English", "", *(f"{n}. {text}" for n, text in enumerate(page.english_instructions, 1))]
     return ("\n".join(lines) + "\n").encode()

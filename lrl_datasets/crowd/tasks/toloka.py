@@ -31,11 +31,11 @@ def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
     """Write what Toloka imports: `pool.tsv`, `task_suites.json` and the instructions as HTML."""
     rows = tasks.to_pylist()
     controlled = any(row["golden"] is not None for row in rows)
-    control = [f"GOLDEN:{page.output}", "HINT:text"] if controlled else []
+    control = [*(f"GOLDEN:{ask.output}" for ask in page.asks), "HINT:text"] if controlled else []
     header = [*(f"INPUT:{name}" for name in page.inputs), *control, "TASK:overlap"]
     lines = []
     for row in rows:
-        truth = [row["golden"] or "", row["hint"] or ""] if controlled else []
+        truth = [*page.given(row["golden"]).values(), row["hint"] or ""] if controlled else []
         lines.append((row["suite"], [*_inputs(page, row), *truth, str(row["overlap"])]))
     suites = [_suite(page, list(group)) for _, group in groupby(rows, lambda row: row["suite"])]
     return {
@@ -48,7 +48,8 @@ def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
 def export(page: Page, responses: pa.Table) -> bytes:
     """Write the assignments as Toloka's "Download results" does: one row a task, an empty one between suites."""
     header = [
-        *(f"INPUT:{name}" for name in page.inputs), f"OUTPUT:{page.output}", f"GOLDEN:{page.output}", "HINT:text",
+        *(f"INPUT:{name}" for name in page.inputs), *(f"OUTPUT:{ask.output}" for ask in page.asks),
+        *(f"GOLDEN:{ask.output}" for ask in page.asks), "HINT:text",
         "ASSIGNMENT:link", "ASSIGNMENT:task_id", "ASSIGNMENT:assignment_id", "ASSIGNMENT:task_suite_id",
         "ASSIGNMENT:worker_id", "ASSIGNMENT:status", "ASSIGNMENT:started", "ASSIGNMENT:submitted",
         "ASSIGNMENT:reward",
@@ -58,7 +59,8 @@ def export(page: Page, responses: pa.Table) -> bytes:
         times = [row[name].isoformat(timespec="milliseconds") for name in ("started", "submitted")]
         reward = "" if row["reward"] is None else f"{row['reward']:.4f}"
         cells = [
-            *_inputs(page, row), row["output"], row["golden"] or "", row["hint"] or "",
+            *_inputs(page, row), *page.given(row["output"]).values(), *page.given(row["golden"]).values(),
+            row["hint"] or "",
             f"https://tasks.example.com/task/{row['assignment']}", row["task"], row["assignment"],
             f"suite-{row['suite']}", row["worker"], STATUSES[row["status"]], *times, reward,
         ]  # fmt: skip
@@ -90,9 +92,8 @@ def _suite(page: Page, rows: list[dict[str, Any]]) -> dict[str, Any]:
             "input_values": {name: row[INPUT + name] for name in page.inputs if row[INPUT + name]}
         }
         if row["golden"] is not None:
-            task["known_solutions"] = [
-                {"output_values": {page.output: row["golden"]}, "correctness_weight": 1}
-            ]
+            known = {field: label for field, label in page.given(row["golden"]).items() if label}
+            task["known_solutions"] = [{"output_values": known, "correctness_weight": 1}]
         if row["hint"]:
             task["message_on_unknown_solution"] = row["hint"]
         tasks.append(task)

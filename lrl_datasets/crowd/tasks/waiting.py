@@ -127,6 +127,21 @@ def comparisons(page: Page, candidates: pa.Table, wanted: Sequence[Mapping[str, 
     return _table(page, tasks)
 
 
+def united(tables: Sequence[pa.Table]) -> pa.Table:
+    """Unite the tasks of questions that stand on one page: each task once, as often as the neediest question wants it.
+
+    Who has answered one of the questions is not given the page again.
+    """
+    tasks: dict[str, dict[str, Any]] = {}
+    for table in tables:
+        for row in table.to_pylist():
+            before = tasks.get(row["task"], row)
+            barred = {*row["unavailable_for"], *before["unavailable_for"]}
+            more = {"overlap": max(row["overlap"], before["overlap"]), "unavailable_for": sorted(barred)}
+            tasks[row["task"]] = {**row, **more}
+    return pa.Table.from_pylist(list(tasks.values()), schema=tables[0].schema)
+
+
 def control_tasks(page: Page, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return the control tasks: the input fields, the true label in the output's field, `hint` and `id` if given.
 
@@ -142,15 +157,18 @@ def control_tasks(page: Page, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
         # What is judged has a name on every task, or control tasks would be known by having none.
         for at, side in enumerate({"judgement": [""], "preference": ["-1", "-2"]}.get(page.kind, [])):
             inputs[page.inputs[at]] = inputs[page.inputs[at]] or f"{name}{side}"
-        label = str(row.get(page.output) or "").strip()
-        if not label or (page.labels and label not in page.labels):
-            known = f"none of {', '.join(page.labels)}" if page.labels else "empty"
-            raise LrlError(f"control task {number}: column {page.output!r} is {known}")
+        labels = {ask.output: str(row.get(ask.output) or "").strip() for ask in page.asks}
+        for ask in page.asks:
+            label = labels[ask.output]
+            # Of a rubric a control task may know some marks only.
+            if (ask.labels and label and label not in ask.labels) or not any(labels.values()):
+                known = f"none of {', '.join(ask.labels)}" if ask.labels else "empty"
+                raise LrlError(f"control task {number}: column {ask.output!r} is {known}")
         if name in tasks:
             raise LrlError(f"control task {number}: {name!r} stands in the file twice")
         tasks[name] = {
             **_task(name, inputs, 1, []),
-            "golden": label,
+            "golden": page.joined(labels),
             "hint": str(row.get("hint") or "") or None,
         }
     return _table(page, tasks.values())

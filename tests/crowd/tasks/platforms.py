@@ -21,15 +21,30 @@ PREFIXES = {
     "table": ("", "", "csv"),
     "table-jsonl": ("", "", "jsonl"),
 }
+RESPONSES: dict[str, str] = {}
+"""What follows a question's name in its column."""
 _TABLE = "".join(
     f'{role} = "{role}"\n'
     for role in ("worker", "assignment_id", "task_id", "status", "started", "submitted", "reward")
 )
 
 
-def campaign_toml(format: str, suite: int = 3, golden_share: float = 0.3) -> str:
-    """A campaign with an answer and a judgement stage."""
+CRITERIA = ("helpful", "fluency")
+
+
+def campaign_toml(
+    format: str, suite: int = 3, golden_share: float = 0.3, rubric: bool = False, numbered: bool = False
+) -> str:
+    """A campaign with an answer and a judgement stage; or with a rubric, or several tasks on a page of MTurk."""
     shown, given, suffix = PREFIXES[format]
+    judging = "".join(
+        _judgement(
+            format, question, ("1", "2") if rubric else ("yes",), ("0",) if rubric else ("no",), numbered
+        )
+        + (_judge_tasks(suite, golden_share) if at == 0 else "")
+        for at, question in enumerate(CRITERIA if rubric else CRITERIA[:1])
+    )
+    end = "_{n}" if numbered else ""
     extra = _TABLE if format.startswith("table") else ""
     return f"""
 name = "round"
@@ -45,29 +60,45 @@ kind = "answer"
 format = "{format.partition("-")[0]}"
 pools = ["answers-*.{suffix}"]
 [stage.columns]
-prompt = "{shown}prompt"
-context = "{shown}context"
-original_id = "{shown}original_id"
-answer = "{given}answer"
+prompt = "{shown}prompt{end}"
+context = "{shown}context{end}"
+original_id = "{shown}original_id{end}"
+answer = "{given}answer{end}"
 {extra}
 [stage.tasks]
 prompts = "prompts.jsonl"
 overlap = 2
 price = 0.2
+{"suite = 2" if numbered else ""}
+{judging}
+"""
+
+
+def _judgement(
+    format: str, question: str, positive: tuple[str, ...], negative: tuple[str, ...], numbered: bool
+) -> str:
+    shown, given, suffix = PREFIXES[format]
+    end = "_{n}" if numbered else ""
+    return f"""
 [[stage]]
 kind = "judgement"
 format = "{format.partition("-")[0]}"
 pools = ["votes-*.{suffix}"]
-question = "helpful"
+question = "{question}"
 [stage.columns]
-answer_id = "{shown}answer_id"
-prompt = "{shown}prompt"
-answer = "{shown}answer"
-label = "{given}helpful"
-{extra}
+answer_id = "{shown}answer_id{end}"
+prompt = "{shown}prompt{end}"
+answer = "{shown}answer{end}"
+label = "{given}{question}{RESPONSES.get(format, "")}{end}"
+{_TABLE if format.startswith("table") else ""}
 [stage.labels]
-positive = ["yes"]
-negative = ["no"]
+positive = {json.dumps(positive)}
+negative = {json.dumps(negative)}
+"""
+
+
+def _judge_tasks(suite: int, golden_share: float) -> str:
+    return f"""
 [stage.tasks]
 golden = "golden.jsonl"
 golden_share = {golden_share}
@@ -78,11 +109,15 @@ price = 0.15
 
 
 def folder(
-    path: Path, format: str, prompts: Sequence[dict[str, str]], golden: Sequence[dict[str, str]]
+    path: Path,
+    format: str,
+    prompts: Sequence[dict[str, str]],
+    golden: Sequence[dict[str, str]],
+    **options: bool,
 ) -> Path:
     """Write a campaign folder that nothing has come into yet."""
     path.mkdir(parents=True, exist_ok=True)
-    (path / "campaign.toml").write_text(campaign_toml(format), encoding="utf-8")
+    (path / "campaign.toml").write_text(campaign_toml(format, **options), encoding="utf-8")
     for name, rows in (("prompts.jsonl", prompts), ("golden.jsonl", golden)):
         (path / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
@@ -114,7 +149,7 @@ def _toloka(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
                 {
                     "suite": number,
                     "task": f"t{number}-{place}",
-                    "golden": known[0]["output_values"][page.output] if known else None,
+                    "golden": page.joined(known[0]["output_values"]) if known else None,
                     "hint": task.get("message_on_unknown_solution"),
                     "overlap": suite["overlap"],
                     "unavailable_for": suite.get("unavailable_for", []),
@@ -137,7 +172,7 @@ def _toloka_tsv(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
             {
                 "suite": suite,
                 "task": f"t{number}",
-                "golden": row.get(f"GOLDEN:{page.output}") or None,
+                "golden": page.joined({ask.output: row.get(f"GOLDEN:{ask.output}", "") for ask in page.asks}),
                 "hint": row.get("HINT:text") or None,
                 "overlap": int(row["TASK:overlap"]),
                 **{INPUT + name: row[f"INPUT:{name}"] for name in page.inputs},
@@ -149,8 +184,12 @@ def _toloka_tsv(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
 def _mturk(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
     rows = []
     for number, row in enumerate(csv.DictReader(io.StringIO(files["batch.csv"].decode(), newline="")), 1):
-        inputs = {INPUT + name: row[name] for name in page.inputs}
-        rows.append({"suite": number, "task": f"HIT{number}", "golden": row[page.golden] or None, **inputs})
+        places = range(1, 1 + max([1, *(int(name.rpartition("_")[2]) for name in row if page.numbered)]))
+        for place in places:
+            inputs = {INPUT + name: row[page.numbered_as(name, place)] for name in page.inputs}
+            golden = page.joined({ask.output: row[page.numbered_as(ask.golden, place)] for ask in page.asks})
+            if any(inputs.values()):  # the last page need not be full
+                rows.append({"suite": number, "task": f"HIT{number}-{place}", "golden": golden, **inputs})
     return rows
 
 
@@ -159,7 +198,7 @@ def _label_studio(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
     for number, task in enumerate(json.loads(files["tasks.json"]), 1):
         data = task["data"]
         inputs = {INPUT + name: data[name] for name in page.inputs}
-        rows.append({"suite": number, "task": f"ls{number}", "golden": data[page.golden] or None, **inputs})
+        rows.append({"suite": number, "task": f"ls{number}", "golden": _known(page, data), **inputs})
     return rows
 
 
@@ -169,16 +208,18 @@ def _table(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
     lines = list(csv.reader(io.StringIO(files["tasks.csv"].decode("utf-8-sig"), newline="")))
     sheet = [dict(zip(lines[0], [restored(cell) for cell in cells], strict=True)) for cells in lines[1:]]
     key = list(csv.DictReader(io.StringIO(files.get("golden.csv", b"").decode("utf-8-sig"), newline="")))
-    return _rows_of_table(page, sheet, {row["task_id"]: row[page.golden] for row in key})
+    return _rows_of_table(page, sheet, {row["task_id"]: _known(page, row) for row in key})
 
 
 def _table_jsonl(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
     sheet = [json.loads(line) for line in files["tasks.jsonl"].decode().splitlines()]
     key = list(csv.DictReader(io.StringIO(files.get("golden.csv", b"").decode("utf-8-sig"), newline="")))
-    return _rows_of_table(page, sheet, {row["task_id"]: row[page.golden] for row in key})
+    return _rows_of_table(page, sheet, {row["task_id"]: _known(page, row) for row in key})
 
 
-def _rows_of_table(page: Page, sheet: list[dict[str, Any]], golden: dict[str, str]) -> list[dict[str, Any]]:
+def _rows_of_table(
+    page: Page, sheet: list[dict[str, Any]], golden: dict[str, str | None]
+) -> list[dict[str, Any]]:
     return [
         {
             "suite": int(row["suite"]),
@@ -188,3 +229,7 @@ def _rows_of_table(page: Page, sheet: list[dict[str, Any]], golden: dict[str, st
         }
         for row in sheet
     ]
+
+
+def _known(page: Page, row: dict[str, str]) -> str | None:
+    return page.joined({ask.output: row[ask.golden] for ask in page.asks})

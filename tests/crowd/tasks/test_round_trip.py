@@ -23,12 +23,17 @@ WRITERS = {"toloka": toloka, "mturk": mturk, "label_studio": label_studio, "tabl
 
 # Everything that breaks careless writers, and letters; what no platform keeps (control characters, carriage
 # returns, tabs in prose, which make a pasted table) is left out, and so are texts without a letter.
+LABELS = {False: ("yes", "no"), True: ("2", "0")}
 AWKWARD = "aeikUz '\"=+-@,;${}<>&\n|\\é😀—١"
 TEXT = st.text(AWKWARD, min_size=1, max_size=25).map(lambda text: f"{text}m{text[::-1]}")
 
 
-@pytest.mark.parametrize("format", FORMATS)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [*((format, {}) for format in FORMATS), *((format, {"rubric": True}) for format in FORMATS),
+     ("mturk", {"numbered": True}), ("mturk", {"numbered": True, "rubric": True})],
+)  # fmt: skip
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     prompts=st.lists(
         st.tuples(TEXT, st.just("") | TEXT), min_size=1, max_size=5, unique_by=lambda row: row[0]
@@ -39,6 +44,7 @@ TEXT = st.text(AWKWARD, min_size=1, max_size=25).map(lambda text: f"{text}m{text
 )
 def test_a_campaign_comes_back_as_it_went_out(
     format: str,
+    options: dict[str, bool],
     prompts: list[tuple[str, str]],
     golden: list[tuple[str, str]],
     answers: list[str],
@@ -49,7 +55,16 @@ def test_a_campaign_comes_back_as_it_went_out(
             Path(place),
             format.removesuffix("-tsv"),
             [{"prompt": text, "context": context} for text, context in prompts],
-            [{"prompt": p, "answer": a, "helpful": ("yes", "no")[n % 2]} for n, (p, a) in enumerate(golden)],
+            [
+                {
+                    "prompt": p,
+                    "answer": a,
+                    "helpful": LABELS["rubric" in options][n % 2],
+                    "fluency": "2" if n else "",
+                }
+                for n, (p, a) in enumerate(golden)
+            ],
+            **options,
         )
         workers = simulation.recruit({"expert": 5, "average": 3}, seed)
 
@@ -75,27 +90,32 @@ def test_a_campaign_comes_back_as_it_went_out(
         page, tasks = waiting_tasks(folder, 1)
         shown = hand_out(format, page, tasks)
         authors = {row["record"]: row["worker"] for row in read.candidates.to_pylist()}
-        truths = {row["task"]: "yes" for row in shown.to_pylist()}
-        judged = simulation.judge(shown, truths, page.labels, workers, simulation.Terms(20), seed)
+        assert [ask.output.partition("_")[0] for ask in page.asks] == [*platforms.CRITERIA[: len(page.asks)]]
+        truth = page.joined({ask.output: LABELS["rubric" in options][0] for ask in page.asks})
+        truths = {row["task"]: truth for row in shown.to_pylist()}
+        labels = {ask.output: ask.labels for ask in page.rubric} or page.labels
+        judged = simulation.judge(shown, truths, labels, workers, simulation.Terms(20), seed)
         hand_in(folder, format, page, judged, 1)
         back = Campaign(under_way=True).read(folder)
         votes = sorted(
-            (row["worker"], row["record"], row["text"], row["label"], row["golden"] or "")
+            (row["question"], row["worker"], row["record"], row["text"], row["label"], row["golden"] or "")
             for row in back.judgements.to_pylist()
         )
         assert votes == sorted(
             (
-                row["worker"], row["input.answer_id"], row["input.answer"], row["output"], row["golden"] or "",
+                question, row["worker"], row["input.answer_id"], row["input.answer"],
+                page.given(row["output"])[ask.output], page.given(row["golden"])[ask.output],
             )
             for row in judged.to_pylist()
+            for question, ask in zip(platforms.CRITERIA, page.asks, strict=False)
         )  # fmt: skip
         assert set(back.judgements["reason"].to_pylist()) == {None}
         assert all(row["duration_s"] is not None for row in back.judgements.to_pylist())
-        of_answers = {row["record"] for row in back.judgements.to_pylist() if row["golden"] is None}
+        of_answers = {row["record"] for row in back.judgements.to_pylist() if row["record"] in authors}
         assert of_answers == set(authors)
         if format == "toloka":  # its API has a place for `unavailable_for`
             assert all(authors[row["record"]] != row["worker"] for row in back.judgements.to_pylist()
-                       if row["golden"] is None)  # fmt: skip
+                       if row["record"] in authors)  # fmt: skip
             still = waiting.answers(page, back.candidates, back.judgements, "helpful", 3)
             assert still.num_rows == 0
 
