@@ -217,6 +217,9 @@ def score(
         "error_after": calibration.calibration_error(said, hits),
         "error_perfect": calibration.perfect_error(said, draws=50),
         "weights": dict(combined.weights),
+        "log_score": float(
+            np.log(np.clip(combined.posterior[items, true[items]], calibration.FLOOR, 1)).mean()
+        ),
         **{f"method {name}": value for name, value in of_methods.items()},
         **({} if costs is None else cost(combined.posterior[items], true[items], costs)),
     }
@@ -263,6 +266,7 @@ def summary(sets: dict[str, Any], sizes: list[int]) -> dict[str, Any]:
             "error_after": mean(row["error_after"] for row in rows),
             "error_after_max": max(row["error_after"] for row in rows),
             "error_perfect": mean(row["error_perfect"] for row in rows),
+            "log_score": mean(row["log_score"] for row in rows),
         }  # fmt: skip
     return told
 
@@ -316,13 +320,26 @@ def speed(votes: int = 1_000_000, workers: int = 5000, overlap: int = 5) -> dict
             "label": pa.array(np.array(["no", "yes"])[label]),
         }
     )
+    n_golden = 200 * overlap
+    golden = pa.table(
+        {
+            "golden_item": [f"g{number // overlap:04d}" for number in range(n_golden)],
+            "worker": table["worker"][:n_golden],
+            "label": table["label"][:n_golden],
+            "golden": pa.array(np.array(["no", "yes"])[truth[items[:n_golden]]]),
+        }
+    )
     told: dict[str, Any] = {}
-    for method in ("dawid-skene", aggregation.AUTO):
+    for name, method, known in (
+        ("dawid-skene", "dawid-skene", None),
+        ("auto", aggregation.AUTO, None),
+        ("auto with 200 golden tasks", aggregation.AUTO, golden),
+    ):
         started = time.perf_counter()
-        found = aggregation.weigh(table, method, {"yes"})
+        found = aggregation.weigh(table, method, {"yes"}, known)
         took = time.perf_counter() - started
         guessed = found.table["helpfulness"].to_numpy() > 0.5
-        told[method] = {
+        told[name] = {
             "seconds": round(took, 1),
             "peak_mb_so_far": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             "accuracy": float((guessed == truth).mean()),

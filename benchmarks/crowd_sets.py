@@ -21,8 +21,8 @@ from lrl_datasets.errors import LrlError
 Votes = list[tuple[str, str, str]]
 LAYOUTS = "no label.csv with truth.csv, labels.txt with evaluation.txt, or crowd_labels.csv with gt.csv"
 
-_VOTES = re.compile(r"(?:(.+)[._-])?(?:crowd_)?(?:labels?|answers?)\.(?:csv|tsv|txt)")
-_TRUTH = re.compile(r"(?:(.+)[._-])?(?:truths?|evaluation|gt)\.(?:csv|tsv|txt)")
+_VOTES = re.compile(r"(?:(.+?)[._-])??(?:crowd_)?(?:labels?|answers?)\.(?:csv|tsv|txt)")
+_TRUTH = re.compile(r"(?:(.+?)[._-])??(?:truths?|evaluation|gt)\.(?:csv|tsv|txt)")
 _ITEM = ("item", "task", "question", "itemid", "taskid", "questionid", "object", "example")
 _WORKER = ("worker", "workerid", "annotator", "annotatorid", "performer", "user", "userid", "rater")
 _LABEL = ("label", "answer", "response", "vote", "judgment", "judgement", "labelid", "value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -24,3 +25,15 @@ def process(script: str, directory: Path, *options: str) -> subprocess.Completed
     """Run a script of `benchmarks/` to its end, whatever that is."""
     command = [sys.executable, str(FOLDER / script), str(directory), *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def module(name: str) -> Any:
+    """Import a module that lies beside the scripts."""
+    if str(FOLDER) not in sys.path:
+        sys.path.append(str(FOLDER))  # as for a script, whose neighbours are at hand
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec and spec.loader
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[name] = loaded  # dataclasses look their module up
+    spec.loader.exec_module(loaded)
+    return loaded
