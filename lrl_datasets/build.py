@@ -202,7 +202,7 @@ def build(
         "judgements": counts.of_judgements(judged, left.judgements),
         "agreement": agreement.of_questions(judged, join.sides(tables.facts for tables in read.values())),
         **_rubric(judged),
-        **_combined(weights, read),
+        "aggregation": {name: aggregation.report(one) for name, one in weights.items()},
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
     place = folder.write(out / builder.repository, split_map, configs, content)
@@ -312,13 +312,6 @@ def _inputs(tables: SourceTables) -> dict[str, Any]:
         ],
         "left_out": dict(sorted(tables.left_out.items())),
     }
-
-
-def _combined(
-    weights: Mapping[str, aggregation.Aggregated], read: Mapping[str, SourceTables]
-) -> dict[str, Any]:
-    told = join.reports(weights, read)
-    return {"aggregation": told} if told else {}
 
 
 def _rubric(judged: pa.Table) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from lrl_datasets.filters.personal_data import PersonalData
 from lrl_datasets.release.splits import Splits
 from lrl_datasets.sources.campaign import Campaign
 from lrl_datasets.sources.toloka import record_id
-from tests.sources.exports import ANSWER_TOML, JUDGEMENT_TOML, Row, answer, campaign, vote
+from tests.sources.exports import ANSWER_TOML, MAJORITY_TOML, Row, answer, campaign, vote
 
 BUILDER = Builder(
     repository="test/mini",
@@ -236,7 +236,7 @@ def test_a_refused_answer_is_never_the_chosen_one(tmp_path: Path) -> None:
     votes = (
         all_yes(rows[1:]) + judged(halfway, "yes", "no", "yes", "no") + judged(worst, "no", "no", "no", "no")
     )
-    toml = (ANSWER_TOML + JUDGEMENT_TOML).replace("[stage.rules]", '[stage.rules]\naggregation = "majority"')
+    toml = ANSWER_TOML + MAJORITY_TOML
     builder = replace(
         BUILDER, preference_margin=0.1, filters=(*BUILDER.filters[:3], Helpfulness(0.8), Duplicates())
     )

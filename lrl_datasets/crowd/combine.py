@@ -159,7 +159,7 @@ def combine(
         Which golden task each item is, so that the parts of one stay together; by default each its own.
     """
     names = list(found.posteriors)
-    prior = np.log([PRIOR[name] for name in names])
+    prior = np.log([PRIOR.get(name, 1.0) for name in names])
     untaught, posteriors = found.posteriors, dict(found.posteriors)
     if truth is not None and found.taught is not None:
         posteriors[TAUGHT] = found.taught

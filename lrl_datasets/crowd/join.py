@@ -75,7 +75,9 @@ def with_helpfulness(rows: pa.Table, weights: Mapping[str, aggregation.Aggregate
     return add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
 
 
-def weigh(judged: pa.Table, stage: Mapping[str, Any]) -> aggregation.Aggregated:
+def weigh(
+    judged: pa.Table, stage: Mapping[str, Any], calibrated_from: int = aggregation.CALIBRATED_FROM
+) -> aggregation.Aggregated:
     """Aggregate the votes on a stage's question, with what its golden tasks say.
 
     Parameters
@@ -84,6 +86,8 @@ def weigh(judged: pa.Table, stage: Mapping[str, Any]) -> aggregation.Aggregated:
         Judgements of one source, on any questions, as they are shipped: `schema.ANNOTATIONS` or more.
     stage
         The stage as the source's facts and the manifest have it.
+    calibrated_from
+        Golden tasks needed to calibrate.
     """
     judged = rubric.effective(judged)
     about = judged.filter(pc.equal(judged["question"], stage["question"]))
@@ -91,19 +95,8 @@ def weigh(judged: pa.Table, stage: Mapping[str, Any]) -> aggregation.Aggregated:
     if "golden_item" in about.column_names:  # releases of earlier versions are without
         golden = about.filter(pc.equal(about["reason"], "golden")).select(aggregation.GOLDEN.names)
     votes = about.filter(about["counted"]).select(["answer_id", "worker", "label"])
-    return aggregation.weigh(votes, stage["rules"]["aggregation"], stage["labels"]["positive"], golden)
-
-
-def reports(
-    weights: Mapping[str, aggregation.Aggregated], read: Mapping[str, SourceTables]
-) -> dict[str, dict[str, Any]]:
-    """Return, for the manifest, what each source's `auto` is made of and what its golden tasks say of it."""
-    told = {}
-    for name, one in weights.items():
-        stage = helpfulness_stage(name, _stages(read[name], "judgement"))
-        if stage is not None and stage["rules"]["aggregation"] == aggregation.AUTO:
-            told[name] = aggregation.report(one)
-    return told
+    rules, positive = stage["rules"], stage["labels"]["positive"]
+    return aggregation.weigh(votes, rules["aggregation"], positive, golden, calibrated_from)
 
 
 def sides(sources: Iterable[Mapping[str, Any]]) -> dict[str, quality.Rules]:

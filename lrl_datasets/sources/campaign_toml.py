@@ -193,7 +193,7 @@ class _Counting(JudgeRules):
 class Rules(_Counting):
     """Which votes of a judgement stage count, and how they become a posterior."""
 
-    aggregation: Aggregation = "dawid-skene"
+    aggregation: Aggregation = "auto"
 
 
 class PreferenceRules(_Counting):

@@ -100,7 +100,7 @@ def test_mace_tells_a_spammer_whatever_the_workers_names_are() -> None:
     assert posterior["tie"]["helpfulness"] < 0.1
 
 
-GOLDEN_ROWS = [(f"g{n}", worker, "yes", "yes") for n in range(6) for worker in "abcd"]
+GOLDEN_ROWS = [(f"g{n:02}", worker, "yes", "yes") for n in range(16) for worker in "abcd"]
 
 
 def golden(*rows: tuple[str, str, str, str]) -> pa.Table:
@@ -125,22 +125,55 @@ def test_golden_tasks_make_the_posterior_calibrated_and_are_no_answers() -> None
     assert with_golden.table["answer_id"].to_pylist() == without.table["answer_id"].to_pylist()
     assert with_golden.table["n_votes"].to_pylist() == [2] * 13
     told = aggregation.report(with_golden)
-    assert told["golden_tasks"] == 6 and told["right_combined"] == 6.0
+    assert told["golden_tasks"] == 16 and told["right_combined"] == 16.0
     assert sum(told["weights"].values()) == pytest.approx(1, abs=1e-3)
-    assert aggregation.report(without)["note"].startswith("no golden tasks")
+    assert aggregation.report(without)["note"].startswith("no golden tasks, 15 are needed")
+
+
+def test_every_method_is_calibrated_by_the_same_golden_tasks() -> None:
+    found = weigh(campaign(), "majority", {"yes"}, golden(*GOLDEN_ROWS))
+    assert found.kind == "calibrated" and found.control is not None
+    assert found.table["answer_id"].to_pylist() == [*(f"a{n:02}" for n in range(12)), "last"]
+    # All golden tasks are right: what everybody says stays near 1, and what nobody agrees on in the middle.
+    raw = weigh(campaign(), "majority", {"yes"}).table["helpfulness"].to_pylist()
+    assert raw[-1] == found.table["helpfulness"].to_pylist()[-1] == 0.5
+    assert [value > 0.5 for value in raw] == [value > 0.5 for value in found.table["helpfulness"].to_pylist()]
+    told = aggregation.report(found)
+    assert told["weights"] == {"majority": 1.0} and told["method"] == "majority"
+    assert told["calibration_error"].keys() == {"before", "after", "perfect"}
+
+
+def test_a_few_golden_tasks_calibrate_nothing_and_the_report_says_so() -> None:
+    few = golden(*GOLDEN_ROWS[: 4 * (aggregation.CALIBRATED_FROM - 1)])
+    found = weigh(campaign(), "majority", {"yes"}, few)
+    assert (found.kind, found.golden_tasks, found.control) == ("votes", aggregation.CALIBRATED_FROM - 1, None)
+    assert found.table == weigh(campaign(), "majority", {"yes"}).table
+    told = aggregation.report(found)
+    assert told["note"] == "14 golden tasks, 15 are needed: the posterior is not calibrated"
+    # auto still weighs its methods by them.
+    auto = weigh(campaign(), "auto", {"yes"}, few)
+    assert auto.kind == "votes" and auto.combined is not None and auto.combined.golden is not None
+    assert aggregation.report(auto)["note"].startswith("14 golden tasks, 15 are needed")
+
+
+def test_the_golden_tasks_say_what_is_good_in_the_votes_terms() -> None:
+    rows = [(f"g{n:02}", worker, "no", "no") for n in range(16) for worker in "abcd"]
+    control = weigh(campaign(), "majority", {"yes"}, golden(*rows)).control
+    assert control is not None and set(control.good) == {0.0} and max(control.said) < 0.5
+    assert control.share.sum() == pytest.approx(16)
 
 
 def test_a_golden_task_has_as_many_votes_as_an_answer() -> None:
     # Four votes on each and two on an answer: two items a task, half a task each.
-    parts = aggregation._parts(golden(*GOLDEN_ROWS, ("g0", "stranger", "no", "yes")), campaign())
+    parts = aggregation._parts(golden(*GOLDEN_ROWS, ("g00", "stranger", "no", "yes")), campaign())
     assert set(parts["share"].to_pylist()) == {0.5}
     assert "stranger" not in parts["worker"].to_pylist()  # none of his votes counts
     counts = parts.group_by("answer_id").aggregate([("worker", "count")])["worker_count"].to_pylist()
-    assert counts == [2] * 12
+    assert counts == [2] * 32
 
 
 def test_golden_judgements_in_any_order_and_twice() -> None:
-    wrong = ("g0", "a", "no", "yes")
+    wrong = ("g00", "a", "no", "yes")
     rows = [*GOLDEN_ROWS, wrong]
     one = weigh(campaign(), "auto", {"yes"}, golden(*rows)).table
     assert one == weigh(campaign(), "auto", {"yes"}, golden(*reversed(rows))).table

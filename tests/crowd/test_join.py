@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from lrl_datasets.build import build
 from lrl_datasets.release import manifest
 from lrl_datasets.release.verify import verify
-from tests.test_build import BUILDER
+from tests.sources.exports import ANSWER_TOML, MAJORITY_TOML, vote
+from tests.test_build import BUILDER, all_yes, answers, judged, run
 
 SAMPLE = Path(__file__).parents[2] / "builders" / "samples" / "swahili"
 
@@ -64,3 +66,36 @@ def test_a_changed_golden_judgement_is_found(released: Path, tmp_path: Path) -> 
     at = table.schema.get_field_index("label")
     pq.write_table(table.set_column(at, "label", pa.array(turned, pa.string())), path)
     assert any("helpfulness is" in finding for finding in helpfulness(folder))
+
+
+@pytest.fixture(scope="module")
+def by_majority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten answers by one named method, with sixteen golden tasks that three judges did."""
+    rows = answers()
+    votes = all_yes(rows[:5]) + [vote for row in rows[5:] for vote in judged(row, "yes", "no", "no")]
+    for n in range(16):
+        truth = "yes" if n % 2 else "no"
+        votes += [
+            vote("", truth, assignment=f"g{n}-{m}", worker=f"judge{m}", golden=truth, answer=f"Jibu la {n}.")
+            for m in range(3)
+        ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LRL_PSEUDONYM_KEY", "a key for the tests only")
+        built = run(tmp_path_factory.mktemp("majority"), rows, votes, toml=ANSWER_TOML + MAJORITY_TOML)
+    return built.folder
+
+
+def test_a_named_method_is_calibrated_too_and_verify_computes_it_again(by_majority: Path) -> None:
+    told = manifest.read(by_majority)["aggregation"]["campaign"]
+    assert (told["method"], told["kind"], told["golden_tasks"]) == ("majority", "calibrated", 16)
+    assert helpfulness(by_majority) == []
+    card = (by_majority / "README.md").read_text(encoding="utf-8")
+    assert "**Calibrated**" in card and "not calibrated" not in card
+
+
+def test_an_earlier_release_calibrated_with_auto_alone(by_majority: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(by_majority, tmp_path / "earlier")
+    path = folder / manifest.NAME
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"aggregation": {}}), encoding="utf-8")
+    assert any("helpfulness_kind is calibrated, its votes give votes" in one for one in helpfulness(folder))

@@ -9,11 +9,10 @@ import pytest
 
 from lrl_datasets.build import Built, build
 from lrl_datasets.crowd.rubric import CRITERIA
-from tests.sources.exports import ANSWER_TOML, JUDGEMENT_TOML, answer, campaign, tsv, vote
+from tests.sources.exports import ANSWER_TOML, MAJORITY_TOML, answer, campaign, tsv, vote
 from tests.test_build import BUILDER
 
 RULES = """
-aggregation = "majority"
 training_pools = ["training.tsv"]
 training_min_accuracy = 0.5
 exam_pools = ["exam.tsv"]
@@ -72,7 +71,7 @@ def test_every_rule_on(tmp_path: Path) -> None:
     ]  # fmt: skip
     place = campaign(
         tmp_path / "c", answers, rows,
-        ANSWER_TOML + JUDGEMENT_TOML.replace('["votes-*.tsv"]', '["votes-*.tsv", "training.tsv", "exam.tsv"]') + RULES,
+        ANSWER_TOML + MAJORITY_TOML.replace('["votes-*.tsv"]', '["votes-*.tsv", "training.tsv", "exam.tsv"]') + RULES,
     )  # fmt: skip
     for pool, absent in (("training", "untrained"), ("exam", "unexamined")):
         done = [vote("", "yes", f"{pool}-{w}", w, golden="yes", answer="") for w in takers if w != absent]
@@ -89,11 +88,10 @@ def test_every_rule_on(tmp_path: Path) -> None:
 
 def test_a_rubric_in_a_release(tmp_path: Path) -> None:
     stages = [
-        JUDGEMENT_TOML.replace('"helpful"', f'"{name}"')
+        MAJORITY_TOML.replace('"helpful"', f'"{name}"')
         .replace("OUTPUT:helpful", f"OUTPUT:{name}")
         .replace('["yes"]', '["1", "2"]')
         .replace('["no"]', '["0"]')
-        + 'aggregation = "majority"\n'
         for name in CRITERIA
     ]
     votes = [

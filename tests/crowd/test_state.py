@@ -21,7 +21,7 @@ from lrl_datasets.crowd.state import State, Terms, compute
 from lrl_datasets.errors import LrlError
 from lrl_datasets.sources.campaign import Campaign
 from lrl_datasets.sources.reviews import write as review_file
-from tests.sources.exports import ANSWER_TOML, JUDGEMENT_TOML, answer, campaign, tsv, vote
+from tests.sources.exports import ANSWER_TOML, MAJORITY_TOML, answer, campaign, tsv, vote
 
 NOW = datetime(2024, 1, 10)
 ANSWER_RULES = """
@@ -34,7 +34,6 @@ bonus_min_tasks = 1
 [stage.tasks]
 price = 0.5
 """
-JUDGE_RULES = 'aggregation = "majority"\n'
 
 
 def folder(tmp_path: Path, judge: str = "", votes: dict[str, str] | None = None, **more: str) -> Path:
@@ -50,7 +49,7 @@ def folder(tmp_path: Path, judge: str = "", votes: dict[str, str] | None = None,
         for name, signs in said.items()
         for n, sign in enumerate(signs)
     ]
-    toml = ANSWER_TOML + ANSWER_RULES + JUDGEMENT_TOML + JUDGE_RULES + judge
+    toml = ANSWER_TOML + ANSWER_RULES + MAJORITY_TOML + judge
     return campaign(tmp_path / "c", answers, judged, toml)
 
 
@@ -228,11 +227,10 @@ def test_a_rubric_is_several_questions_in_one_file_paid_once(tmp_path: Path) -> 
     from lrl_datasets.crowd.rubric import CRITERIA, scores
 
     stages = [
-        JUDGEMENT_TOML.replace('"helpful"', f'"{name}"')
+        MAJORITY_TOML.replace('"helpful"', f'"{name}"')
         .replace("OUTPUT:helpful", f"OUTPUT:{name}")
         .replace('["yes"]', '["1", "2"]')
         .replace('["no"]', '["0"]')
-        + 'aggregation = "majority"\n'
         for name in CRITERIA
     ]
     marks = {"judge1": "202222", "judge2": "202212", "judge3": "222222"}  # two did not understand the answer

@@ -24,7 +24,7 @@ from lrl_datasets.release import card, citation, locations
 from lrl_datasets.release.locations import Release
 from lrl_datasets.release.verify import CHECKS
 from lrl_datasets.sources.hub import HubDataset
-from tests.sources.exports import ANSWER_TOML, JUDGEMENT_TOML, answer, campaign, vote
+from tests.sources.exports import ANSWER_TOML, MAJORITY_TOML, answer, campaign, vote
 from tests.test_build import ANSWERS, BUILDER, all_yes, answers, judged
 
 TRANSLATED = HubDataset(
@@ -40,9 +40,7 @@ BUILT_BY = replace(
 )
 """A campaign and a translated dataset, every filter."""
 
-TOML = (
-    ANSWER_TOML + JUDGEMENT_TOML + 'aggregation = "majority"\n'
-)  # no EM: the tests run over it again and again
+TOML = ANSWER_TOML + MAJORITY_TOML
 
 _TABLE = """id,q,a,score,of
 1,Kwa nini anga ni la bluu?,Mwanga wa jua hutawanywa na hewa na rangi ya bluu hutawanyika zaidi ya nyingine.,0.7,1

@@ -37,9 +37,12 @@ label = "OUTPUT:helpful"
 positive = ["yes"]
 negative = ["no"]
 [stage.rules]
+aggregation = "dawid-skene"
 golden_min_answers = 2
 golden_min_accuracy = 0.5
 """
+MAJORITY_TOML = JUDGEMENT_TOML.replace("dawid-skene", "majority")
+"""For tests that run again and again: no EM."""
 
 Row = Mapping[str, str]
 

@@ -125,6 +125,7 @@ label = "{said.format("helpful")}"
 positive = ["yes"]
 negative = ["no"]
 [stage.rules]
+aggregation = "dawid-skene"
 golden_min_answers = 2
 golden_min_accuracy = 0.5
 """

@@ -8,6 +8,7 @@ import pytest
 
 from lrl_datasets.crowd.quality import Rules
 from lrl_datasets.errors import LrlError
+from lrl_datasets.sources import campaign_toml
 from lrl_datasets.sources.campaign import Campaign
 from lrl_datasets.sources.campaign_rules import JudgeRules
 
@@ -29,6 +30,10 @@ def test_what_is_off_leaves_no_trace(tmp_path: Path) -> None:
     assert votes["rules"] == {
         "aggregation": "dawid-skene", "golden_min_answers": 2, "golden_min_accuracy": 0.5,
     }  # fmt: skip
+
+
+def test_methods_are_combined_unless_one_is_named(tmp_path: Path) -> None:
+    assert campaign_toml.Rules().aggregation == "auto"
 
 
 def test_what_is_on_arrives_under_the_names_that_crowd_knows(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping
+from importlib.metadata import version as installed
 from typing import Any
 
 import pyarrow as pa
@@ -39,8 +40,15 @@ def helpfulness(release: Release) -> Found:
         of_source = pa.array([row["id"] for row in listed if row["source"] == name], pa.string())
         about = pc.is_in(votes["answer_id"], of_source)
         theirs = pc.is_in(votes["worker"], votes.filter(about)["worker"].combine_chunks())
-        golden = pc.fill_null(pc.equal(votes["reason"], "golden"), False)
-        weighed = join.weigh(votes.filter(pc.or_(about, pc.and_(golden, theirs))), stage)
+        golden = _golden(votes)
+        told = release.manifest.get("aggregation", {}).get(name, {})
+        shown = votes.filter(pc.or_(about, pc.and_(golden, theirs)))
+        if "method" in told:
+            weighed = join.weigh(shown, stage)
+            yield from _report(release, name, told, weighed)
+        else:  # earlier releases calibrated with `auto` alone, from the first golden task on
+            of_auto = stage["rules"]["aggregation"] == aggregation.AUTO
+            weighed = join.weigh(shown if of_auto else shown.filter(pc.invert(_golden(shown))), stage, 1)
         kinds[name] = weighed.kind
         expected |= {row["answer_id"]: row for row in weighed.table.to_pylist()}
     for row in listed:
@@ -55,6 +63,19 @@ def helpfulness(release: Release) -> Found:
         for name in compared:
             if _rounded(row[name]) != _rounded(judged.get(name)):
                 yield f"row {row['id']}: {name} is {row[name]}, its votes give {judged.get(name)}"
+
+
+def _report(release: Release, name: str, told: dict[str, Any], weighed: aggregation.Aggregated) -> Found:
+    """Compare what the manifest says of an aggregation, with the tools that made it."""
+    tools, expected = release.manifest.get("tools", {}), aggregation.report(weighed)
+    same = all(tools.get(tool) == installed(tool) for tool in ("lrl-datasets", "numpy", "scipy", "crowd-kit"))
+    for what in sorted({*told, *expected} if same else {"method", "kind", "golden_tasks"}):
+        if told.get(what) != expected.get(what):
+            yield f"source {name}: the manifest says {what} is {told.get(what)}, its votes give {expected.get(what)}"
+
+
+def _golden(votes: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(votes["reason"], "golden"), False)
 
 
 def judgements(release: Release) -> Found:
