@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -63,7 +64,7 @@ def of_workers(judged: pa.Table) -> pa.Table:
         elif row["reason"] in ABOUT_WORKERS:
             against[row["worker"]] = row["reason"]
     beside = beside_others(counted)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for worker in sorted({*said, *right, *against}):
         labels, tasks, near = said[worker], right[worker], beside.get(worker, [])
         often = max(labels.items(), key=lambda one: (one[1], one[0]), default=(None, 0))
@@ -146,7 +147,7 @@ def beside_others(counted: pa.Table) -> dict[str, list[float]]:
     return found
 
 
-def interval(right: float, n: int, level: float = CONFIDENCE) -> tuple[float | None, float | None]:
+def interval(right: float, n: float, level: float = CONFIDENCE) -> tuple[float | None, float | None]:
     """Return Clopper and Pearson's interval of a share; None without any trial."""
     from scipy.stats import beta
 
