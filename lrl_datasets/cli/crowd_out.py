@@ -66,6 +66,7 @@ def tasks_(
     target = (out or folder / "outbox") / f"{number}-{name}"
     target.mkdir(parents=True, exist_ok=True)
     for filename, data in _writer(what.format).write(page, table).items():
+        (target / filename).parent.mkdir(exist_ok=True)
         (target / filename).write_bytes(data)
         say(f"wrote {target / filename}")
     golden = sum(value is not None for value in table["golden"].to_pylist())
@@ -283,9 +284,15 @@ def _folder(campaign: Path) -> Path:
 
 
 def _writer(platform: str) -> Any:
-    from lrl_datasets.crowd.tasks import label_studio, mturk, spreadsheet, toloka
+    from lrl_datasets.crowd.tasks import argilla, label_studio, mturk, spreadsheet, toloka
 
-    writers = {"toloka": toloka, "mturk": mturk, "label_studio": label_studio, "table": spreadsheet}
+    writers = {
+        "toloka": toloka,
+        "mturk": mturk,
+        "label_studio": label_studio,
+        "argilla": argilla,
+        "table": spreadsheet,
+    }
     if platform not in writers:
         raise LrlError(f"tasks are not written for {platform}; they are for {', '.join(writers)}")
     return writers[platform]

@@ -241,8 +241,8 @@ def _numbered(stage: Stage) -> dict[str, str]:
 
 
 def field_of(column: str) -> str:
-    """Name a column's field without its platform's prefix: `INPUT:prompt`, `Input.prompt`, `$prompt` → `prompt`."""
+    """Name a column's field without what its platform adds: `INPUT:prompt`, `Input.prompt`, `$prompt` → `prompt`."""
     for prefix in _PREFIXES:
         if column.startswith(prefix):
             return column[len(prefix) :]
-    return column
+    return column.removesuffix(".responses")

@@ -1,9 +1,13 @@
 """Toloka: a pool's tasks as TSV for the web and as task suites for the API, and a pool's export.
 
-The TSV is what "Upload data → by empty row" takes: `INPUT:*`, `GOLDEN:*` on control tasks, `HINT:text`,
-`TASK:overlap`, an empty line after each suite (Toloka's guide, "Creating a file with tasks"). It has no place
-for `unavailable_for`; the suites for `POST /v1/task-suites` have one, so they keep an author from his own answer
-before he is paid to judge it. Where the TSV is used, such votes come back and are not counted (`own_answer`).
+The TSV has `INPUT:*`, `GOLDEN:*` on control tasks, `TASK:overlap`, and an empty line after each suite (Toloka's
+guide, "Creating a file with tasks", "Overlap", "Ways to group tasks in suites": by empty row, or "Set manually" with
+the suite's size, which keeps the order too). A known answer with a hint would make a training task of a control task,
+so hints (`HINT:text`) stand in training pools alone.
+
+The TSV has no place for `unavailable_for`; the suites for `POST /v1/task-suites` have one, so they keep an author from
+his own answer before he is paid to judge it. Where the TSV is used, such votes come back and are not counted
+(`own_answer`).
 """
 
 from __future__ import annotations
@@ -27,17 +31,22 @@ STATUSES = {
 """Status of `simulation.RESPONSES` → what Toloka calls it."""
 
 
-def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
-    """Write what Toloka imports: `pool.tsv`, `task_suites.json` and the instructions as HTML."""
+def write(page: Page, tasks: pa.Table, training: bool = False) -> dict[str, bytes]:
+    """Write what Toloka imports: `pool.tsv`, `task_suites.json` and the instructions as HTML.
+
+    A training pool has the hints; its suites, which are nobody's in particular, have infinite overlap.
+    """
     rows = tasks.to_pylist()
     controlled = any(row["golden"] is not None for row in rows)
-    control = [*(f"GOLDEN:{ask.output}" for ask in page.asks), "HINT:text"] if controlled else []
+    control = [f"GOLDEN:{ask.output}" for ask in page.asks] if controlled else []
+    control += ["HINT:text"] if training else []
     header = [*(f"INPUT:{name}" for name in page.inputs), *control, "TASK:overlap"]
     lines = []
     for row in rows:
-        truth = [*page.given(row["golden"]).values(), row["hint"] or ""] if controlled else []
+        truth = [*page.given(row["golden"]).values()] if controlled else []
+        truth += [row["hint"] or ""] if training else []
         lines.append((row["suite"], [*_inputs(page, row), *truth, str(row["overlap"])]))
-    suites = [_suite(page, list(group)) for _, group in groupby(rows, lambda row: row["suite"])]
+    suites = [_suite(page, list(group), training) for _, group in groupby(rows, lambda row: row["suite"])]
     return {
         "pool.tsv": _tsv(header, lines),
         "task_suites.json": _json(suites),
@@ -83,7 +92,7 @@ def _tsv(header: list[str], lines: list[tuple[Any, list[str]]]) -> bytes:
     return out.getvalue().encode()
 
 
-def _suite(page: Page, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _suite(page: Page, rows: list[dict[str, Any]], training: bool) -> dict[str, Any]:
     """Write one task suite of the API; the pool's id is put in when it is sent."""
     tasks = []
     for row in rows:
@@ -94,10 +103,14 @@ def _suite(page: Page, rows: list[dict[str, Any]]) -> dict[str, Any]:
         if row["golden"] is not None:
             known = {field: label for field, label in page.given(row["golden"]).items() if label}
             task["known_solutions"] = [{"output_values": known, "correctness_weight": 1}]
-        if row["hint"]:
+        if row["hint"] and training:
             task["message_on_unknown_solution"] = row["hint"]
         tasks.append(task)
-    suite: dict[str, Any] = {"pool_id": None, "overlap": rows[0]["overlap"], "tasks": tasks}
+    # Who has all tasks known to him is measured or trained: every worker gets those suites.
+    everybody = all(row["golden"] is not None for row in rows)
+    suite: dict[str, Any] = {"pool_id": None, "infinite_overlap": everybody, "tasks": tasks}
+    if not everybody:
+        suite["overlap"] = rows[0]["overlap"]
     if rows[0]["unavailable_for"]:
         suite["unavailable_for"] = rows[0]["unavailable_for"]
     return suite

@@ -18,10 +18,11 @@ PREFIXES = {
     "toloka": ("INPUT:", "OUTPUT:", "tsv"),
     "mturk": ("Input.", "Answer.", "csv"),
     "label_studio": ("$", "", "json"),
+    "argilla": ("", "", "json"),
     "table": ("", "", "csv"),
     "table-jsonl": ("", "", "jsonl"),
 }
-RESPONSES: dict[str, str] = {}
+RESPONSES = {"argilla": ".responses"}
 """What follows a question's name in its column."""
 _TABLE = "".join(
     f'{role} = "{role}"\n'
@@ -63,7 +64,7 @@ pools = ["answers-*.{suffix}"]
 prompt = "{shown}prompt{end}"
 context = "{shown}context{end}"
 original_id = "{shown}original_id{end}"
-answer = "{given}answer{end}"
+answer = "{given}answer{RESPONSES.get(format, "")}{end}"
 {extra}
 [stage.tasks]
 prompts = "prompts.jsonl"
@@ -130,6 +131,7 @@ def imported(format: str, page: Page, files: dict[str, bytes]) -> pa.Table:
         "toloka-tsv": _toloka_tsv,
         "mturk": _mturk,
         "label_studio": _label_studio,
+        "argilla": _argilla,
         "table": _table,
         "table-jsonl": _table_jsonl,
     }[format](page, files)
@@ -151,7 +153,7 @@ def _toloka(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
                     "task": f"t{number}-{place}",
                     "golden": page.joined(known[0]["output_values"]) if known else None,
                     "hint": task.get("message_on_unknown_solution"),
-                    "overlap": suite["overlap"],
+                    "overlap": suite.get("overlap", 1),
                     "unavailable_for": suite.get("unavailable_for", []),
                     **{INPUT + name: task["input_values"].get(name, "") for name in page.inputs},
                 }
@@ -199,6 +201,19 @@ def _label_studio(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
         data = task["data"]
         inputs = {INPUT + name: data[name] for name in page.inputs}
         rows.append({"suite": number, "task": f"ls{number}", "golden": _known(page, data), **inputs})
+    return rows
+
+
+def _argilla(page: Page, files: dict[str, bytes]) -> list[dict[str, Any]]:
+    settings = json.loads(files[".argilla/settings.json"])
+    hidden = {one["name"] for one in settings["metadata"] if not one["visible_for_annotators"]}
+    assert [one["name"] for one in settings["questions"]] == [ask.output for ask in page.asks]
+    rows = []
+    for number, record in enumerate(json.loads(files["records.json"]), 1):
+        assert record["metadata"].keys() == hidden  # what annotators do not see
+        told = record["fields"] | record["metadata"]
+        inputs = {INPUT + name: told[name] for name in page.inputs}
+        rows.append({"suite": number, "task": record["id"], "golden": _known(page, told), **inputs})
     return rows
 
 

@@ -35,7 +35,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("format", ["toloka", "mturk", "label_studio", "table"])
+@pytest.mark.parametrize("format", ["toloka", "mturk", "label_studio", "argilla", "table"])
 def test_a_campaign_without_people_from_tasks_to_cost(tmp_path: Path, format: str) -> None:
     folder = platforms.folder(tmp_path / format, format, PROMPTS, GOLDEN)
     lrl("tasks", "answer", "--campaign", folder)
