@@ -23,7 +23,7 @@ REPLICAS = 200
 """Crowds drawn from the fitted model, to compare the real one with …"""
 CHANCE = 0.01
 """… and the share of them that may scatter as much before answers are called unlike."""
-SHOWN = 5
+SHOWN = 3
 
 
 @dataclass(frozen=True)

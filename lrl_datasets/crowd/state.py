@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from lrl_datasets import schema
 from lrl_datasets.crowd import decisions, overlap, pairs, payouts, quality
+from lrl_datasets.crowd.aggregation import Aggregated
 from lrl_datasets.crowd.answer_rules import AnswerRules
 from lrl_datasets.crowd.join import golden_items, helpfulness_stage, weigh
 from lrl_datasets.filters.base import add_column
@@ -121,7 +122,7 @@ def compute(
     stages: Any = tables.facts.get("stages", [])
     terms = terms or {}
     judging = [(n, stage) for n, stage in enumerate(stages, 1) if stage["kind"] == "judgement"]
-    judged = _judged(tables, [stage for stage in stages if stage["kind"] in schema.JUDGING])
+    judged = judged_of(tables)
     votes = _votes(tables, judged, judging, terms)
     asked = helpfulness_stage(str(tables.facts.get("name", "campaign")), [stage for _, stage in judging])
     posteriors = _posteriors(judged, asked) if asked and weighed else {}
@@ -196,8 +197,10 @@ def compute(
     )
 
 
-def _judged(tables: SourceTables, stages: Sequence[Mapping[str, Any]]) -> pa.Table:
+def judged_of(tables: SourceTables) -> pa.Table:
     """Say which judgements count, by the rules of the build; texts are compared as they are published, unmasked."""
+    told: Any = tables.facts.get("stages", [])
+    stages = [stage for stage in told if stage["kind"] in schema.JUDGING]
     rows = tables.candidates.select(["record", "worker", "messages"]).to_pylist()
     answers = pa.table(
         {
@@ -219,10 +222,14 @@ def _judged(tables: SourceTables, stages: Sequence[Mapping[str, Any]]) -> pa.Tab
     )
 
 
-def _posteriors(judged: pa.Table, stage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def weighed(judged: pa.Table, stage: Mapping[str, Any]) -> Aggregated:
     """Weigh the votes as the build does; the control tasks need names that no release has."""
     named = add_column(judged, "golden_item", golden_items(judged, b"a name within this table"), pa.string())
-    return {row["answer_id"]: row for row in weigh(named, stage).table.to_pylist()}
+    return weigh(named, stage)
+
+
+def _posteriors(judged: pa.Table, stage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["answer_id"]: row for row in weighed(judged, stage).table.to_pylist()}
 
 
 _OF_VOTES = ["record", "worker", "question", "label", "golden", "counted", "reason"]

@@ -18,6 +18,7 @@ from lrl_datasets.release.manifest import leak_checked
 from lrl_datasets.release.plan import Plan
 from lrl_datasets.release.verify import Checked
 from lrl_datasets.release.versions import minimum_version, required_bump, version_key
+from lrl_datasets.report import votes
 
 _BAR = 20
 
@@ -45,7 +46,12 @@ def funnel(manifest: dict[str, Any]) -> RenderableType:
     for split in schema.SPLITS:
         rows = default[split]["rows"] if split in default else 0
         table.add_row("published", split, str(rows), "", _bar(rows, total))
-    return Group(table, *_lines(manifest))
+    weighed = [
+        part
+        for name, told in manifest.get("aggregation", {}).items()
+        for part in votes.aggregation(name, told)
+    ]
+    return Group(table, *_lines(manifest), *weighed)
 
 
 def publication(plan: Plan, *, create_pr: bool = False) -> RenderableType:
