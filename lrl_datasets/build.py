@@ -26,7 +26,7 @@ from lrl_datasets.filters.worker_ids import WorkerIds
 from lrl_datasets.release import counts, folder, manifest, versions, withdrawal
 from lrl_datasets.release import previous as earlier
 from lrl_datasets.release.changes import Diff
-from lrl_datasets.release.configs import divide
+from lrl_datasets.release.configs import Compared, divide
 from lrl_datasets.release.renamed import beside as beside_release
 from lrl_datasets.release.splits import assign, with_groups
 from lrl_datasets.sources import quarantine
@@ -181,7 +181,9 @@ def build(
         rows = _with_helpfulness(left.rows, weights, steps)
     progress("splits")
     rows = _complete(assign(rows, builder.splits, before))
-    configs = divide(rows, judged, builder.preference_margin)
+    said, of_comparisons = join.compared(judged, {name: tables.facts for name, tables in read.items()})
+    compared = Compared(said, builder.comparison_margin)
+    configs = divide(rows, judged, builder.preference_margin, compared)
     split_map = earlier.split_map(rows, before, withdrawn=left.asked.rows)
 
     progress("write")
@@ -202,6 +204,7 @@ def build(
         "judgements": counts.of_judgements(judged, left.judgements),
         "agreement": agreement.of_questions(judged, join.sides(tables.facts for tables in read.values())),
         **_rubric(judged),
+        **({"comparisons": of_comparisons} if of_comparisons else {}),
         "aggregation": {name: aggregation.report(one) for name, one in weights.items()},
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)

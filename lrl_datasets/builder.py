@@ -33,6 +33,9 @@ class Builder:
     splits: Splits
     preference_margin: float
     """Smallest difference of helpfulness between two answers that makes a preference pair."""
+    comparison_margin: float = 0.2
+    """The same of answers that were compared: of 2 p - 1, so .2 is a preference of 60 to 40. It is another scale than
+    that of `preference_margin`: two posteriors near 1 hardly differ, however clearly people prefer one of the two."""
     sample: Path | None = None
     """The embedded campaign that `--sample` puts in the place of the sources."""
 
@@ -51,6 +54,7 @@ class Builder:
             "filters": {step.name: asdict(step) for step in self.filters},  # type: ignore[call-overload]
             "splits": asdict(self.splits),
             "preference_margin": self.preference_margin,
+            "comparison_margin": self.comparison_margin,
         }
         plain: dict[str, Any] = json.loads(json.dumps(settings, default=str))
         return plain

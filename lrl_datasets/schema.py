@@ -24,6 +24,12 @@ LID = pa.list_(
     )
 )
 
+MARGIN_KINDS = {
+    "comparisons": "2 p - 1, p the probability that the chosen answer is preferred, from people who saw both",
+    "helpfulness": "the difference of the two answers' probabilities of being helpful",
+}
+"""What `margin` is, with what the card says of it; the two are on different scales."""
+
 CREATION_METHODS = ("crowd", "native", "human_translated", "machine_translated", "cross_lingual", "templated")
 HUMAN_ORIGIN = ("crowd", "native")
 """Creation methods whose rows may be held out, where the source allows it too."""
@@ -189,6 +195,10 @@ PREFERENCE = pa.schema(
         ("chosen_id", pa.string()),
         ("rejected_id", pa.string()),
         *PROVENANCE[1:],
+        ("margin_kind", pa.string()),  # one of `MARGIN_KINDS`
+        ("margin_low", pa.float64()),  # ends of the 95 % interval, null of helpfulness
+        ("margin_high", pa.float64()),
+        ("n_comparisons", pa.int32()),  # counted comparisons of the two, null of helpfulness
     ]
 )
 """Config `preference`: two answers to one prompt, one better (TRL's preference type, conversational).

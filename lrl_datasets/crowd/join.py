@@ -7,13 +7,14 @@ facts, as its `campaign.toml` has them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
-from lrl_datasets.crowd import aggregation, quality, rubric
+from lrl_datasets.crowd import aggregation, preferences, quality, rubric
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.pseudonyms import pseudonym
@@ -107,6 +108,50 @@ def sides(sources: Iterable[Mapping[str, Any]]) -> dict[str, quality.Rules]:
         for stage in facts.get("stages", [])
         if stage["kind"] == "preference"
     }
+
+
+def compared(
+    judged: pa.Table, sources: Mapping[str, Mapping[str, Any]]
+) -> tuple[pa.Table, dict[str, dict[str, Any]]]:
+    """Return what the comparisons say of each pair (`preferences.PAIRS`), and for the manifest what they are.
+
+    Parameters
+    ----------
+    judged
+        Judgements as they are shipped, and `source`.
+    sources
+        The sources' facts, as they and the manifest have them.
+    """
+    tables, told = [preferences.PAIRS.empty_table()], {}
+    for name, facts in sorted(sources.items()):
+        stage = preference_stage(name, facts.get("stages", []))
+        if stage is None:
+            continue
+        asked = pc.and_(pc.equal(judged["question"], stage["question"]), pc.equal(judged["source"], name))
+        votes, rules = judged.filter(pc.and_(asked, judged["counted"])), quality.rules_of(stage)
+        method = stage["rules"]["aggregation"]
+        tables.append(preferences.margins(votes, rules, method))
+        sides = asdict(preferences.sides(votes, rules))
+        told[name] = {"question": stage["question"], "method": method, "pairs": tables[-1].num_rows, **sides}
+    return pa.concat_tables(tables), told
+
+
+def preference_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the stage whose question makes preferences: the one named `better`, or the only one; None without any.
+
+    Raises
+    ------
+    LrlError
+        There are several questions and none is named so.
+    """
+    stages = [stage for stage in stages if stage["kind"] == "preference"]
+    named = [stage for stage in stages if stage["question"] == "better"] or stages
+    if len({stage["question"] for stage in named}) > 1:
+        questions = ", ".join(stage["question"] for stage in named)
+        raise LrlError(
+            f"{source}: answers are compared on {questions}, and none is named `better`: which is it?"
+        )
+    return named[0] if named else None
 
 
 def _answer_ids(

@@ -194,6 +194,7 @@ def _ordered(content: dict[str, Any]) -> dict[str, Any]:
     marks = content.get("rubric") or {}
     return content | {
         "aggregation": dict(sorted(content.get("aggregation", {}).items())),
+        "comparisons": dict(sorted((content.get("comparisons") or {}).items())),
         "rubric": {name: marks[name] for name in rubric.CRITERIA if name in marks},
         "configs": configs,
         "sources": dict(sorted(content["sources"].items())),

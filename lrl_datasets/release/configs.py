@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,9 @@ Configs = dict[str, dict[str, pa.Table]]
 """Config → split → table, without the empty ones."""
 
 
-def divide(rows: pa.Table, annotations: pa.Table, minimum_margin: float) -> Configs:
+def divide(
+    rows: pa.Table, annotations: pa.Table, minimum_margin: float, compared: Compared | None = None
+) -> Configs:
     """Divide the marked rows into configs and splits.
 
     Parameters
@@ -31,6 +34,8 @@ def divide(rows: pa.Table, annotations: pa.Table, minimum_margin: float) -> Conf
         Every judgement, with the columns of `schema.ANNOTATIONS`; the workers are pseudonyms.
     minimum_margin
         Smallest difference of helpfulness between two answers that makes a preference pair.
+    compared
+        What people who saw both said of two answers.
     """
     reasons = first_marks(rows, schema.FILTER_ORDER)
     rows = rows.append_column("reason", reasons["reason"])
@@ -38,7 +43,7 @@ def divide(rows: pa.Table, annotations: pa.Table, minimum_margin: float) -> Conf
     published = rows.filter(pc.is_null(rows["reason"]))
     configs: Configs = {
         "default": _by_split(published, schema.SFT),
-        "preference": _by_split(preferences(rows, minimum_margin), schema.PREFERENCE),
+        "preference": _by_split(preferences(rows, minimum_margin, compared), schema.PREFERENCE),
         "annotations": {"train": _sorted(annotations, schema.ANNOTATIONS)},
         "rejected": {
             "train": _sorted(_without_leaked_text(rows.filter(pc.is_valid(rows["reason"]))), schema.REJECTED)
@@ -48,37 +53,81 @@ def divide(rows: pa.Table, annotations: pa.Table, minimum_margin: float) -> Conf
     return {name: splits for name, splits in present.items() if splits}
 
 
-def preferences(rows: pa.Table, minimum_margin: float) -> pa.Table:
+@dataclass(frozen=True)
+class Compared:
+    """Margins of the pairs that were compared directly."""
+
+    pairs: pa.Table
+    """`crowd.preferences.PAIRS`."""
+    minimum: float
+    """Smallest margin that makes a preference pair."""
+
+    def of(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Return the margin columns by (chosen, rejected), both ways round."""
+        found = {}
+        for row in self.pairs.to_pylist():
+            margin, low, high = (row[name] for name in ("margin", "margin_low", "margin_high"))
+            told = {"margin_kind": "comparisons", "n_comparisons": row["n_votes"]}
+            one, other = row["answer_id"], row["other_id"]
+            found[one, other] = {"margin": margin, "margin_low": low, "margin_high": high, **told}
+            found[other, one] = {"margin": -margin, "margin_low": -high, "margin_high": -low, **told}
+        return found
+
+
+def preferences(rows: pa.Table, minimum_margin: float, compared: Compared | None = None) -> pa.Table:
     """Pair answers to one prompt that the crowd judged differently: a published one, and a worse one.
 
     The worse one is published too, or refused as `unhelpful` and for nothing else. `margin` is the difference
     of their helpfulness, so both are of one source: another crowd's probability is on another scale. Both have
     the same prompt to the letter, which TRL takes for granted, and so the same split.
+
+    Where people compared the two, what they said is the margin, and the difference of helpfulness says nothing: the
+    pair may turn round, or be none. Answers that nobody judged one by one can be chosen where the builder publishes
+    them, and be the worse ones too.
     """
+    direct, smallest = (compared.of(), compared.minimum) if compared else ({}, 0.0)
+    among = {name for pair in direct for name in pair}
     marks = [name for name in rows.column_names if name.startswith("mark.") and name != "mark.helpfulness"]
     judged: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows.to_pylist():
-        if row["helpfulness"] is not None and all(row[mark] is None for mark in marks):
+        if (row["helpfulness"] is not None or row["id"] in among) and all(
+            row[mark] is None for mark in marks
+        ):
             judged[json.dumps([row["source"], row["license"], row["messages"][:-1]])].append(row)
     pairs = []
     for answers in judged.values():
         for chosen in answers:
             for rejected in answers:
-                margin = round(chosen["helpfulness"] - rejected["helpfulness"], 4)
+                told = direct.get((chosen["id"], rejected["id"]))
+                least = smallest if told else minimum_margin
+                told = told or _by_helpfulness(chosen, rejected)
                 copies = chosen["cluster"] == rejected["cluster"]
-                if chosen["reason"] is None and margin >= minimum_margin and margin > 0 and not copies:
-                    pairs.append(_pair(chosen, rejected, margin))
+                if (
+                    told
+                    and chosen["reason"] is None
+                    and told["margin"] >= least
+                    and told["margin"] > 0
+                    and not copies
+                ):
+                    pairs.append(_pair(chosen, rejected, told))
     table = pa.Table.from_pylist(pairs, schema=schema.PREFERENCE)
     return table.append_column("split", pa.array([pair["split"] for pair in pairs], pa.string()))
 
 
-def _pair(chosen: dict[str, Any], rejected: dict[str, Any], margin: float) -> dict[str, object]:
+def _by_helpfulness(chosen: dict[str, Any], rejected: dict[str, Any]) -> dict[str, Any] | None:
+    if chosen["helpfulness"] is None or rejected["helpfulness"] is None:
+        return None
+    margin = round(chosen["helpfulness"] - rejected["helpfulness"], 4)
+    return {"margin": margin, "margin_kind": "helpfulness"}
+
+
+def _pair(chosen: dict[str, Any], rejected: dict[str, Any], told: dict[str, Any]) -> dict[str, object]:
     shared = {name: chosen[name] for name in schema.PREFERENCE.names if name in chosen}
     return shared | {
         "id": schema.digest("preference", chosen["id"], rejected["id"]),
         "chosen": chosen["messages"],
         "rejected": rejected["messages"],
-        "margin": margin,
+        **told,
         "chosen_id": chosen["id"],
         "rejected_id": rejected["id"],
         "split": chosen["split"],

@@ -176,6 +176,7 @@ CHECKS: dict[str, Check] = {
     "split map": splits.split_map,
     "groups": splits.groups,
     "pairs": pairs.pairs,
+    "comparisons": pairs.compared,
     "ledgers": ledgers.ledgers,
     "inputs": ledgers.inputs,
     "agreement": ledgers.agreement,

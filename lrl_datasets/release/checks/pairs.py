@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version as installed
 from typing import Any
 
 import pyarrow as pa
 
 from lrl_datasets import schema
+from lrl_datasets.crowd import join
+from lrl_datasets.filters.base import add_column
 from lrl_datasets.release.checks.base import Found, Row, records, rows
 from lrl_datasets.release.checks.splits import may_be_held_out, split_of
-from lrl_datasets.release.configs import preferences
+from lrl_datasets.release.configs import Compared, preferences
 from lrl_datasets.release.locations import Release
 
 _NEEDED = pa.schema(
@@ -24,9 +27,16 @@ _NEEDED = pa.schema(
 
 def pairs(release: Release) -> Found:
     """The pairs are those that the rows and the builder's margin make, with what their rows say, and no other."""
-    margin = release.manifest["builder"]["settings"]["preference_margin"]
+    settings = release.manifest["builder"]["settings"]
+    said, _ = comparisons(release)
+    compared = Compared(said, settings.get("comparison_margin", 0.0))
     strict, lenient = _table(release, unknown="held_out_relative"), _table(release, unknown=None)
-    must, may = (_by_id(preferences(table, margin)) for table in (strict, lenient))
+    must, may = (
+        _by_id(preferences(table, settings["preference_margin"], compared)) for table in (strict, lenient)
+    )
+    # Random numbers are the same with the same numpy only.
+    same = release.manifest.get("tools", {}).get("numpy") == installed("numpy")
+    drawn = () if same else ("margin_low", "margin_high")
     shipped = {row["id"]: row for row in rows(release, "preference", *schema.PREFERENCE.names, "split")}
     for name in sorted(must.keys() - shipped.keys()):
         yield f"pair {name} is missing: {must[name]['chosen_id']} is better than {must[name]['rejected_id']}"
@@ -34,9 +44,29 @@ def pairs(release: Release) -> Found:
         if name not in may:
             yield f"pair {name}: its rows make no such pair ({pair['chosen_id']}, {pair['rejected_id']})"
             continue
-        other = [column for column in pair if pair[column] != may[name][column]]
+        other = [column for column in pair if pair[column] != may[name][column] and column not in drawn]
         if other:
             yield f"pair {name} says of {', '.join(other)} something else than its rows"
+
+
+def compared(release: Release) -> Found:
+    """The manifest says how many comparisons there are, and how often the left side won, as they say it."""
+    _, found = comparisons(release)
+    said = release.manifest.get("comparisons", {})
+    if said != found:
+        yield f"the manifest says {said}, the comparisons give {found}"
+
+
+def comparisons(release: Release) -> tuple[pa.Table, dict[str, dict[str, Any]]]:
+    """Return what the published comparisons say of each pair, and what they are."""
+    votes = release.rows("annotations")
+    if votes is None or "other_id" not in votes.column_names:  # earlier releases are without
+        votes = schema.ANNOTATIONS.empty_table()
+    source = {row["id"]: row["source"] for row in records(release, "id", "source")}
+    named = add_column(
+        votes, "source", [source.get(name) for name in votes["answer_id"].to_pylist()], pa.string()
+    )
+    return join.compared(named, release.manifest["sources"])
 
 
 def _table(release: Release, unknown: str | None) -> pa.Table:
