@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 
 from lrl_datasets import languages, lock, private, pseudonyms, schema
 from lrl_datasets.builder import Builder, withdrawn_file
-from lrl_datasets.crowd import aggregation, agreement, answer_rules, join, rubric
+from lrl_datasets.crowd import acceptance, aggregation, agreement, answer_rules, join, rubric
 from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex
+from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.worker_ids import WorkerIds
 from lrl_datasets.release import counts, folder, manifest, versions, withdrawal
@@ -206,6 +207,7 @@ def build(
         **_rubric(judged),
         **({"comparisons": of_comparisons} if of_comparisons else {}),
         "aggregation": {name: aggregation.report(one) for name, one in weights.items()},
+        **({"acceptance": accepted} if (accepted := _accepted(weights, steps)) else {}),
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
     place = folder.write(out / builder.repository, split_map, configs, content)
@@ -291,8 +293,19 @@ def _with_helpfulness(
     rows: pa.Table, weights: Mapping[str, aggregation.Aggregated], steps: Mapping[str, Filter]
 ) -> pa.Table:
     """Join what the counted votes say, and mark what they object to; a second time it is computed anew."""
-    rows = join.with_helpfulness(rows, weights)
+    chosen = {name: acceptance.threshold(told) for name, told in _accepted(weights, steps).items()}
+    rows = join.with_helpfulness(rows, weights, chosen or None)
     return steps["helpfulness"](rows) if "helpfulness" in steps else rows
+
+
+def _accepted(
+    weights: Mapping[str, aggregation.Aggregated], steps: Mapping[str, Filter]
+) -> dict[str, dict[str, Any]]:
+    """Choose each source's threshold where the builder wants a precision, as the manifest has it."""
+    step = steps.get("helpfulness")
+    if not isinstance(step, Helpfulness) or step.precision is None:
+        return {}
+    return {name: acceptance.choose(found, step.precision, step.minimum) for name, found in weights.items()}
 
 
 # ---- release --------------------------------------------------------------------------------------------

@@ -195,6 +195,10 @@ def _say_counts(what: str, reasons: Iterable[str | None]) -> None:
 
 
 def _say_open(state: State) -> None:
+    from lrl_datasets.crowd import acceptance
+
+    for number, told in state.accepted.items():
+        say(f"stage {number}: {acceptance.words(told)}")
     prompts = state.prompts.to_pylist()
     missing = sum(row["missing"] for row in prompts)
     if missing:

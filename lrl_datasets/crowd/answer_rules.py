@@ -39,6 +39,7 @@ class AnswerRules:
     """`[stage.rules]` of an answer stage in `campaign.toml`; null is off."""
 
     accept_from: float = 0.5
+    accept_precision: float | None = None
     overlap_limit: int | None = None
     suite_share: float = 0.5
     review_days: int | None = None

@@ -145,12 +145,17 @@ class Acceptance:
     accepted: int
     bound: float | None
     """Lower confidence bound of the precision, by the golden tasks at or above the threshold; None without any."""
-    golden: int
-    """How many golden tasks that are."""
+    golden: float
+    """How many golden tasks that are; parts of one count in part."""
 
 
 def acceptance(
-    helpful: Floats, precision: float, said: Floats, good: Floats, confidence: float = 0.95
+    helpful: Floats,
+    precision: float,
+    said: Floats,
+    good: Floats,
+    confidence: float = 0.95,
+    share: Floats | None = None,
 ) -> Acceptance | None:
     """Choose the lowest threshold whose accepted rows are expected to be helpful in the wanted share.
 
@@ -164,6 +169,8 @@ def acceptance(
         The golden tasks' posteriors, calibrated by the others, and whether they are helpful (0 or 1).
     confidence
         Of the bound (Clopper and Pearson 1934). It is not used to choose, or it would not hold.
+    share
+        What each of `said` weighs; by default 1.
 
     Returns
     -------
@@ -181,9 +188,9 @@ def acceptance(
     if not len(enough):
         return None
     position = int(enough[-1])
-    above = good[said >= ordered[position]]
-    right, n = float(above.sum()), len(above)
-    bound = None if not n else float(beta.ppf(1 - confidence, right, n - right + 1)) if right else 0.0
+    weight = (np.ones(len(said)) if share is None else share) * (said >= ordered[position])
+    right, n = float((weight * good).sum()), float(weight.sum())
+    bound = None if not n else float(beta.ppf(1 - confidence, right, n - right + 1)) if right > 0 else 0.0
     return Acceptance(float(ordered[position]), float(means[position]), position + 1, bound, n)
 
 

@@ -64,8 +64,12 @@ def weighed(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, agg
     return found
 
 
-def with_helpfulness(rows: pa.Table, weights: Mapping[str, aggregation.Aggregated]) -> pa.Table:
-    """Join posterior, votes and agreement (`weighed`) onto the candidates."""
+def with_helpfulness(
+    rows: pa.Table,
+    weights: Mapping[str, aggregation.Aggregated],
+    accept_from: Mapping[str, float] | None = None,
+) -> pa.Table:
+    """Join posterior, votes and agreement (`weighed`) onto the candidates; `accept_from` by source, where given."""
     posteriors: dict[str, dict[str, Any]] = {}
     for one in weights.values():
         posteriors.update({row["answer_id"]: row | {"kind": one.kind} for row in one.table.to_pylist()})
@@ -73,7 +77,12 @@ def with_helpfulness(rows: pa.Table, weights: Mapping[str, aggregation.Aggregate
     rows = add_column(rows, "helpfulness", [row.get("helpfulness") for row in found], pa.float64())
     rows = add_column(rows, "helpfulness_kind", [row.get("kind") for row in found], pa.string())
     rows = add_column(rows, "n_votes", [row.get("n_votes") for row in found], pa.int32())
-    return add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
+    rows = add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
+    if accept_from is None:
+        return rows
+    return add_column(
+        rows, "accept_from", [accept_from.get(s) for s in rows["source"].to_pylist()], pa.float64()
+    )
 
 
 def weigh(

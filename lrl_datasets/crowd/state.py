@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from lrl_datasets import schema
-from lrl_datasets.crowd import decisions, overlap, pairs, payouts, quality
+from lrl_datasets.crowd import acceptance, decisions, overlap, pairs, payouts, quality
 from lrl_datasets.crowd.aggregation import Aggregated
 from lrl_datasets.crowd.answer_rules import AnswerRules
 from lrl_datasets.crowd.join import golden_items, helpfulness_stage, weigh
@@ -64,6 +64,8 @@ class State:
     prompts: pa.Table
     votes: pa.Table
     payouts: pa.Table
+    accepted: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    """Answer stage → its threshold, where a precision is wanted (`acceptance.choose`)."""
 
     def wanted_answers(self, stage: int = 1) -> dict[str, int]:
         """Prompt → answers that it should have on the platform, where only those refused there do not count."""
@@ -125,7 +127,9 @@ def compute(
     judged = judged_of(tables)
     votes = _votes(tables, judged, judging, terms)
     asked = helpfulness_stage(str(tables.facts.get("name", "campaign")), [stage for _, stage in judging])
-    posteriors = _posteriors(judged, asked) if asked and weighed else {}
+    found = weigh_as_built(judged, asked) if asked and weighed else None
+    posteriors = {row["answer_id"]: row for row in found.table.to_pylist()} if found else {}
+    accepted: dict[int, dict[str, Any]] = {}
     undecided = {
         row["record"] for row in votes if asked and row["question"] == asked["question"] and row["missing"]
     }
@@ -137,6 +141,9 @@ def compute(
         term = terms.get(number, Terms())
         if stage["kind"] == "answer":
             rules = AnswerRules(**_known(stage, AnswerRules))
+            if found is not None and rules.accept_precision is not None:
+                accepted[number] = acceptance.choose(found, rules.accept_precision, rules.accept_from)
+                rules = replace(rules, accept_from=acceptance.threshold(accepted[number]))
             of_stage = [row for row in rows if row["file"] in stage["pools"]]
             decided = decisions.of_answers(number, of_stage, rules, posteriors, undecided)
             suites = decisions.of_suites(decided, rules, now)
@@ -194,6 +201,7 @@ def compute(
         prompts=_table(prompts, decisions.PROMPTS),
         votes=_table(votes, VOTES),
         payouts=_table(paid, payouts.PAYOUTS),
+        accepted=accepted,
     )
 
 
@@ -222,14 +230,10 @@ def judged_of(tables: SourceTables) -> pa.Table:
     )
 
 
-def weighed(judged: pa.Table, stage: Mapping[str, Any]) -> Aggregated:
+def weigh_as_built(judged: pa.Table, stage: Mapping[str, Any]) -> Aggregated:
     """Weigh the votes as the build does; the control tasks need names that no release has."""
     named = add_column(judged, "golden_item", golden_items(judged, b"a name within this table"), pa.string())
     return weigh(named, stage)
-
-
-def _posteriors(judged: pa.Table, stage: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {row["answer_id"]: row for row in weighed(judged, stage).table.to_pylist()}
 
 
 _OF_VOTES = ["record", "worker", "question", "label", "golden", "counted", "reason"]

@@ -62,7 +62,9 @@ def of_campaign(tables: SourceTables) -> CampaignWorth:
         votes = about.filter(about["counted"])
         found, workers = agreement.agreement(votes), skill.of_workers(about)
         weighed = (
-            state.weighed(judged, of_question[0][1]) if of_question[0][1]["kind"] == "judgement" else None
+            state.weigh_as_built(judged, of_question[0][1])
+            if of_question[0][1]["kind"] == "judgement"
+            else None
         )
         control = weighed.control if weighed else None
         questions.append(

@@ -1,11 +1,13 @@
 """What the crowd says of a row, made a decision.
 
-Takes the crowd's columns `helpfulness` and `n_votes` (joined before) and `may_be_unjudged`, gives marks.
+Takes the crowd's columns `helpfulness`, `n_votes` and, where a precision is wanted, `accept_from` (joined before), and
+`may_be_unjudged`, gives marks.
 Costs nothing.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +22,9 @@ class Helpfulness:
 
     minimum: float = 0.5
     """Least posterior probability that the answer is helpful; a row at the minimum passes."""
+    precision: float | None = None
+    """Wanted share of helpful answers among the accepted. Where a source's posterior is calibrated, its threshold
+    (`accept_from`) is the lowest from the minimum on at which that is expected; where it is not, the minimum holds."""
 
     name: ClassVar[str] = "helpfulness"
     reasons: ClassVar[tuple[str, ...]] = ("unjudged", "unhelpful")
@@ -29,16 +34,25 @@ class Helpfulness:
         columns = ("messages", "helpfulness", "n_votes", "may_be_unjudged")
         marks: list[str | None] = []
         details: list[str | None] = []
-        for messages, helpfulness, votes, may_be_unjudged in zip(
-            *(table.column(name).to_pylist() for name in columns), strict=True
+        chosen = [None] * table.num_rows
+        if self.precision is not None and "accept_from" in table.column_names:
+            chosen = table.column("accept_from").to_pylist()
+        for messages, helpfulness, votes, may_be_unjudged, accept_from in zip(
+            *(table.column(name).to_pylist() for name in columns), chosen, strict=True
         ):
+            minimum = self.minimum if accept_from is None else accept_from
             mark = detail = None
             if messages is None:
                 pass
             elif helpfulness is None or not votes:
                 mark = None if may_be_unjudged else "unjudged"
-            elif helpfulness < self.minimum:
-                mark, detail = "unhelpful", f"{helpfulness:.4f} < {self.minimum:g}, {votes} votes"
+            elif math.isinf(minimum):
+                mark, detail = (
+                    "unhelpful",
+                    f"{helpfulness:.4f}, {votes} votes: no answer reaches the precision",
+                )
+            elif helpfulness < minimum:
+                mark, detail = "unhelpful", f"{helpfulness:.4f} < {minimum:g}, {votes} votes"
             marks.append(mark)
             details.append(detail)
         return add_mark(table, self.name, marks, details)

@@ -20,7 +20,7 @@ import pyarrow as pa
 import yaml
 
 from lrl_datasets import card_validator, languages, pseudonyms, schema
-from lrl_datasets.crowd import rubric
+from lrl_datasets.crowd import acceptance, rubric
 from lrl_datasets.languages import Language
 from lrl_datasets.release import citation, manifest
 
@@ -195,6 +195,7 @@ def _ordered(content: dict[str, Any]) -> dict[str, Any]:
     return content | {
         "aggregation": dict(sorted(content.get("aggregation", {}).items())),
         "comparisons": dict(sorted((content.get("comparisons") or {}).items())),
+        "acceptance": dict(sorted(content.get("acceptance", {}).items())),
         "rubric": {name: marks[name] for name in rubric.CRITERIA if name in marks},
         "configs": configs,
         "sources": dict(sorted(content["sources"].items())),
@@ -236,7 +237,7 @@ def _compiled(template: str) -> jinja2.Template:
         loader=jinja2.BaseLoader(), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,  # noqa: S701 - Markdown, not HTML
     )  # fmt: skip
-    environment.filters |= {"cell": _cell, "counted": _counted}
+    environment.filters |= {"cell": _cell, "counted": _counted, "threshold": acceptance.words}
     return environment.from_string(template)
 
 

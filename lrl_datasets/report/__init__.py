@@ -46,10 +46,11 @@ def funnel(manifest: dict[str, Any]) -> RenderableType:
     for split in schema.SPLITS:
         rows = default[split]["rows"] if split in default else 0
         table.add_row("published", split, str(rows), "", _bar(rows, total))
+    chosen = manifest.get("acceptance", {})
     weighed = [
         part
         for name, told in manifest.get("aggregation", {}).items()
-        for part in votes.aggregation(name, told)
+        for part in votes.aggregation(name, told, chosen.get(name))
     ]
     return Group(table, *_lines(manifest), *weighed)
 

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lrl_datasets.crowd import acceptance
 from lrl_datasets.crowd.agreement import RELIABLE, WEAK, Agreement
 from lrl_datasets.crowd.calibration import Bin
 from lrl_datasets.crowd.skill import interval
@@ -68,8 +69,13 @@ def workers(one: Worth, shown: int) -> Table:
     return table
 
 
-def aggregation(name: str, told: Mapping[str, Any]) -> list[RenderableType]:
-    """Return what a posterior is made of and whether it means what it says; `told` as the manifest has it."""
+def aggregation(
+    name: str, told: Mapping[str, Any], accepted: dict[str, Any] | None = None
+) -> list[RenderableType]:
+    """Return what a posterior is made of, whether it means what it says and from where on it was accepted.
+
+    `told` and `accepted` are as the manifest has them.
+    """
     if "method" not in told:  # a release of an earlier version
         return []
     calibrated = told["kind"] == "calibrated"
@@ -108,6 +114,8 @@ def aggregation(name: str, told: Mapping[str, Any]) -> list[RenderableType]:
         parts.append(
             Text(f"{name}: helpfulness is NOT CALIBRATED ({told['method']}): {told['note']}", style="yellow")
         )
+    if accepted:
+        parts.append(Text(f"{name}: {acceptance.words(accepted)}"))
     if told.get("more_golden_tasks"):
         parts.append(Text(f"{told['more_golden_tasks']} more golden tasks would pay off: {told['why_more']}"))
     return parts

@@ -54,6 +54,9 @@ class AnswerRules(_Decisions):
 
     accept_from: _Share | None = None
     """Least posterior of helpfulness; .5 when left out. What is published is the builder's threshold."""
+    accept_precision: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Wanted share of helpful answers among the accepted: where golden tasks calibrate the posterior, the threshold
+    is the lowest from `accept_from` on at which that is expected."""
     overlap_limit: _Count | None = None
     """Answers that are asked for at most, when refused ones are replaced; twice `tasks.overlap` plus one when
     left out."""

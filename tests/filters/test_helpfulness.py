@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pyarrow as pa
 
 from lrl_datasets import schema
@@ -25,3 +27,16 @@ def test_every_case() -> None:
     marked = Helpfulness(minimum=0.5)(table)
     assert marked["mark.helpfulness"].to_pylist() == [*(case[3] for case in cases), None]
     assert marked["detail.helpfulness"][2].as_py() == "0.4999 < 0.5, 3 votes"
+
+
+def test_the_threshold_of_a_source_holds_where_a_precision_is_wanted() -> None:
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    cases = [(0.7, 0.8, "unhelpful"), (0.8, 0.8, None), (0.6, None, None), (0.99, math.inf, "unhelpful")]
+    table = schema.candidates([{"messages": messages} for _ in cases])
+    for name, at in (("helpfulness", 0), ("accept_from", 1)):
+        table = add_column(table, name, [case[at] for case in cases], pa.float64())
+    table = add_column(table, "n_votes", [3] * len(cases), pa.int32())
+    marked = Helpfulness(0.5, precision=0.9)(table)
+    assert marked["mark.helpfulness"].to_pylist() == [case[2] for case in cases]
+    assert "no answer reaches the precision" in marked["detail.helpfulness"][3].as_py()
+    assert Helpfulness(0.5)(table)["mark.helpfulness"].to_pylist() == [None] * 4  # none is wanted

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from lrl_datasets import schema
 from lrl_datasets.crowd import answer_rules
+from lrl_datasets.crowd.acceptance import threshold
 from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.identity import Identity
@@ -108,6 +109,7 @@ def _found_anew(release: Release, listed: list[Row]) -> Found:
         # What a later package's threshold means, nobody knows here.
         if given is not None and given.keys() <= {field.name for field in fields(kind)}:
             steps.append(kind(**given))
+    chosen = {name: threshold(told) for name, told in release.manifest.get("acceptance", {}).items()}
     allowed = [sources.get(row["source"], {}).get("may_be_unjudged") for row in listed]
     may = [
         row.get("reason") != "unjudged" if one is None else one
@@ -119,6 +121,7 @@ def _found_anew(release: Release, listed: list[Row]) -> Found:
             "helpfulness": pa.array([row["helpfulness"] for row in listed], pa.float64()),
             "n_votes": pa.array([row["n_votes"] for row in listed], pa.int32()),
             "may_be_unjudged": pa.array(may, pa.bool_()),
+            "accept_from": pa.array([chosen.get(row["source"]) for row in listed], pa.float64()),
         }
     )
     order = schema.FILTER_ORDER

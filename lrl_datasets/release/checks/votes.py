@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
-from lrl_datasets.crowd import aggregation, join, quality, rules
-from lrl_datasets.release.checks.base import Found, Row, judgement_stages, records, rows
+from lrl_datasets.crowd import acceptance, aggregation, join, quality, rules
+from lrl_datasets.release.checks.base import Found, Row, filters, judgement_stages, records, rows
 from lrl_datasets.release.locations import Release
 
 _DECIMALS = aggregation.DECIMALS
@@ -50,6 +50,7 @@ def helpfulness(release: Release) -> Found:
             of_auto = stage["rules"]["aggregation"] == aggregation.AUTO
             weighed = join.weigh(shown if of_auto else shown.filter(pc.invert(_golden(shown))), stage, 1)
         kinds[name] = weighed.kind
+        yield from _acceptance(release, name, weighed)
         expected |= {row["answer_id"]: row for row in weighed.table.to_pylist()}
     for row in listed:
         judged = expected.get(row["id"], {})
@@ -72,6 +73,17 @@ def _report(release: Release, name: str, told: dict[str, Any], weighed: aggregat
     for what in sorted({*told, *expected} if same else {"method", "kind", "golden_tasks"}):
         if told.get(what) != expected.get(what):
             yield f"source {name}: the manifest says {what} is {told.get(what)}, its votes give {expected.get(what)}"
+
+
+def _acceptance(release: Release, name: str, weighed: aggregation.Aggregated) -> Found:
+    """Compare the threshold that was chosen for a wanted precision."""
+    step = filters(release).get("helpfulness") or {}
+    told = release.manifest.get("acceptance", {}).get(name)
+    expected = None
+    if step.get("precision") is not None:
+        expected = acceptance.choose(weighed, step["precision"], step["minimum"])
+    if told != expected:
+        yield f"source {name}: the manifest says acceptance is {told}, its votes give {expected}"
 
 
 def _golden(votes: pa.Table) -> pa.ChunkedArray:
