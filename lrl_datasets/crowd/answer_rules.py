@@ -131,8 +131,9 @@ def objections(rows: Sequence[Answer], rules: AnswerRules) -> dict[int, Objectio
         if first is None:
             found.setdefault(at, Objection("wait", "same_text"))
         else:
-            place = f"file {(rows[first]['file_sha256'] or '')[:12]} row {rows[first]['row']}"
-            found.setdefault(at, Objection("reject", "same_text", f"{place} came first"))
+            # The file alone: the order of its lines says nothing, and changes no release.
+            place = f"file {(rows[first]['file_sha256'] or '')[:12]}"
+            found.setdefault(at, Objection("reject", "same_text", f"another worker's in {place} came first"))
     for at, similar in machine_translated(rows, rules.machine_translation_from).items():
         detail = f"{similar:.4f} >= {rules.machine_translation_from:g}"
         found.setdefault(at, Objection("reject", "machine_translated", detail))

@@ -15,9 +15,11 @@ from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from lrl_datasets.crowd.aggregation import aggregate
+from lrl_datasets.crowd.answer_rules import marked
 from lrl_datasets.crowd.quality import Rules, decide, failed_workers
 from lrl_datasets.evaluation.tasks import read_suites
 from lrl_datasets.filters.contamination import Contamination, SuiteIndex, SuiteItem
@@ -33,7 +35,7 @@ KINDS = {
     "good": 240, "leak": 10, "phone": 6, "weak": 62, "off_topic": 16, "english": 12, "mixed": 10,
     "machine_like": 12, "copied": 12, "near_copied": 12, "empty": 8,
 }  # fmt: skip
-SPAMMER, HASTY = "b01", "b02"
+SPAMMER, HASTY, LEFT_HANDED = "b01", "b02", "b25"
 
 
 def rows(path: str) -> list[dict[str, Any]]:
@@ -75,14 +77,14 @@ def answer_of(make_exports: ModuleType) -> dict[str, dict[str, Any]]:
     found = {}
     for row in export_rows("answers"):
         key = row["INPUT:prompt_id"], row["ASSIGNMENT:worker_id"]
-        if row["ASSIGNMENT:status"] not in ("SKIPPED", "EXPIRED"):
+        if row["ASSIGNMENT:status"] not in ("SKIPPED", "EXPIRED") and not row["GOLDEN:answer"]:
             found[make_exports.record(row)] = written.pop(key)
     assert written == {}
     return found
 
 
 def export_rows(name: str) -> list[dict[str, str]]:
-    with (FOLDER / "exports" / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
+    with (FOLDER / "exports" / f"{name}-1.tsv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, dialect="excel-tab"))
 
 
@@ -115,7 +117,7 @@ def test_good_answers_share_no_run_of_eight_words() -> None:
     for answer in ANSWERS:
         if answer["kind"] not in GOOD:
             continue
-        quoted = runs(PROMPTS[answer["prompt"]].get("context_sw", ""), 8)
+        quoted = runs(PROMPTS[answer["prompt"]].get("context", ""), 8)
         for run in runs(answer["text"], 8) - quoted:
             if owner.setdefault(run, answer["id"]) != answer["id"]:
                 shared.append((owner[run], answer["id"], " ".join(run)))
@@ -131,7 +133,7 @@ def test_good_answers_and_prompts_are_swahili() -> None:
     import py3langid
 
     good = [answer["text"] for answer in ANSWERS if answer["kind"] in GOOD]
-    shown = [prompt["prompt_sw"] for prompt in PROMPTS.values()]
+    shown = [prompt["prompt"] for prompt in PROMPTS.values()]
     for texts in (good, shown):
         assert sum(py3langid.classify(text)[0] == "sw" for text in texts) >= 0.95 * len(texts)
 
@@ -167,19 +169,21 @@ def test_personal_data_is_in_the_answers_that_say_so_and_nowhere_else() -> None:
 
 def test_exports_are_what_the_script_writes(make_exports: ModuleType) -> None:
     for name, data in make_exports.exports().items():
-        assert (FOLDER / "exports" / name).read_bytes() == data, name
+        assert (FOLDER / name).read_bytes() == data, name
 
 
 def test_exports_look_like_tolokas(make_exports: ModuleType) -> None:
-    for name in ("answers", "validation"):
-        text = (FOLDER / "exports" / f"{name}.tsv").read_text("utf-8")
+    sizes = {}
+    for name in ("answers", "validation", "comparisons"):
+        text = (FOLDER / "exports" / f"{name}-1.tsv").read_text("utf-8")
         listed = export_rows(name)
         suites = [row["ASSIGNMENT:assignment_id"] for row in listed]
         changes = sum(one != other for one, other in pairwise(suites))
         assert changes == len(set(suites)) - 1, "an assignment's rows stand together"
         records = csv.reader(text.splitlines(keepends=True), dialect="excel-tab")
         assert sum(record == [] for record in records) == changes, "one empty line between suites"
-    assert max(Counter(suites).values()) == make_exports.TASKS_PER_SUITE
+        sizes[name] = max(Counter(suites).values())
+    assert sizes == {"answers": 6, "validation": make_exports.TASKS_PER_SUITE, "comparisons": 6}
     statuses = Counter(row["ASSIGNMENT:status"] for row in export_rows("answers"))
     taken = Counter((row["INPUT:prompt_id"], row["ASSIGNMENT:worker_id"]) for row in export_rows("answers"))
     assert max(taken.values()) == 1, "nobody gets a prompt twice"
@@ -190,9 +194,9 @@ def test_exports_look_like_tolokas(make_exports: ModuleType) -> None:
 def test_campaign_is_read_without_loss(campaign: SourceTables) -> None:
     assert campaign.quarantine == []
     marks = Counter(campaign.candidates["mark.source"].to_pylist())
-    assert marks == {None: 393, "refused_by_requester": 7, "not_submitted": 3}
-    assert campaign.judgements.num_rows == 2000
-    assert campaign.judgements["reason"].null_count == 2000
+    assert marks == {None: 393, "golden": 75, "refused_by_requester": 7, "not_submitted": 3}
+    assert Counter(campaign.judgements["question"].to_pylist()) == {"helpful": 2000, "better": 485}
+    assert campaign.judgements["reason"].null_count == 2485
     # A verdict overrides the status, both ways.
     verdicts = {
         row["ACCEPT:verdict"]: row["ASSIGNMENT:status"]
@@ -205,13 +209,14 @@ def test_campaign_is_read_without_loss(campaign: SourceTables) -> None:
 def test_every_answer_is_judged_four_times_or_more(
     campaign: SourceTables, answer_of: dict[str, dict[str, Any]]
 ) -> None:
-    votes = Counter(row["record"] for row in campaign.judgements.to_pylist() if row["golden"] is None)
+    judgements = [row for row in campaign.judgements.to_pylist() if row["question"] == "helpful"]
+    votes = Counter(row["record"] for row in judgements if row["golden"] is None)
     judged = {record for record, answer in answer_of.items() if answer["text"].strip()}
     assert set(votes) == judged and len(judged) == 392
     assert min(votes.values()) == 4
-    seen = Counter((row["record"], row["worker"]) for row in campaign.judgements.to_pylist() if row["record"])
+    seen = Counter((row["record"], row["worker"]) for row in judgements if row["golden"] is None)
     assert max(seen.values()) == 1
-    golden = campaign.judgements.num_rows - votes.total()
+    golden = len(judgements) - votes.total()
     assert 0.10 <= golden / 2000 <= 0.15
 
 
@@ -219,15 +224,22 @@ def test_who_fails_and_who_judged_himself(
     campaign: SourceTables, make_exports: ModuleType, answer_of: dict[str, dict[str, Any]]
 ) -> None:
     rules = {"helpful": Rules(golden_min_answers=3, golden_min_accuracy=0.6)}
-    failed = {worker for _, worker in failed_workers(campaign.judgements, rules)}
-    assert failed == {make_exports.worker_id(SPAMMER), make_exports.worker_id(HASTY)}
+    failed = failed_workers(campaign.judgements, rules | {"better": rules["helpful"]})
+    assert failed == {
+        ("helpful", make_exports.worker_id(SPAMMER)),
+        ("helpful", make_exports.worker_id(HASTY)),
+        ("better", make_exports.worker_id(LEFT_HANDED)),
+    }
     durations = defaultdict(list)
     labels = defaultdict(set)
     own = Counter()
     for row in campaign.judgements.to_pylist():
+        if row["question"] != "helpful":
+            continue
         durations[row["worker"]].append(row["duration_s"])
         labels[row["worker"]].add(row["label"])
-        if row["record"] and make_exports.worker_id(answer_of[row["record"]]["worker"]) == row["worker"]:
+        author = None if row["golden"] else answer_of[row["record"]]["worker"]
+        if author and make_exports.worker_id(author) == row["worker"]:
             own[row["worker"]] += 1
     assert len(durations) == 25
     assert labels[make_exports.worker_id(SPAMMER)] == {"yes"}
@@ -257,6 +269,7 @@ def test_crowd_accepts_the_good_and_refuses_the_rest(
     shown = [text if text is None else clean(text) for text in campaign.judgements["text"].to_pylist()]
     at = campaign.judgements.schema.get_field_index("text")
     judgements = campaign.judgements.set_column(at, "text", pa.array(shown, pa.string()))
+    judgements = judgements.filter(pc.equal(judgements["question"], "helpful"))
     decided = decide(judgements, answers, {"helpful": Rules()})
     assert set(decided["reason"].to_pylist()) == {None, "golden", "failed_worker", "own_answer"}
     votes = decided.filter(decided["counted"]).select(["answer_id", "worker", "label"])
@@ -266,7 +279,38 @@ def test_crowd_accepts_the_good_and_refuses_the_rest(
     good = [one for kind in GOOD for one in accepted[kind]]
     assert len(good) == 256 and sum(good) >= 0.95 * len(good)
     assert sum(accepted["weak"]) <= 0.2 * len(accepted["weak"])
-    assert sum(accepted["english"] + accepted["off_topic"]) == 0
+    assert sum(accepted["english"] + accepted["off_topic"]) <= 2
+
+
+def test_comparisons_are_balanced_and_nobody_compares_his_own(
+    campaign: SourceTables, answer_of: dict[str, dict[str, Any]], make_exports: ModuleType
+) -> None:
+    judges = defaultdict(list)
+    for row in campaign.judgements.to_pylist():
+        if row["question"] == "better" and row["golden"] is None:
+            judges[row["record"], row["other_record"]].append(row["worker"])
+    assert len(judges) == 200 and {len(workers) for workers in judges.values()} == {2}
+    for (left, right), workers in judges.items():
+        assert answer_of[left]["prompt"] == answer_of[right]["prompt"]
+        everybody = [*workers, *judges[right, left]]
+        authors = {make_exports.worker_id(answer_of[record]["worker"]) for record in (left, right)}
+        assert len(set(everybody)) == 4 and not authors & set(everybody)
+
+
+def test_rules_refuse_the_writers_who_were_planted(
+    campaign: SourceTables, answer_of: dict[str, dict[str, Any]], make_exports: ModuleType
+) -> None:
+    refused = defaultdict(set)
+    for row in marked(campaign).select(["record", "mark.answer_rules"]).to_pylist():
+        if row["mark.answer_rules"] and row["record"] in answer_of:
+            refused[row["mark.answer_rules"]].add(answer_of[row["record"]]["id"])
+    of_worker = defaultdict(set)
+    for answer in ANSWERS:
+        of_worker[answer["worker"]].add(answer["id"])
+    assert set(refused) == {"failed_worker", "too_fast", "same_text"}
+    assert refused["failed_worker"] == of_worker[make_exports.CARELESS]
+    assert refused["too_fast"] == of_worker[make_exports.HURRIED]
+    assert refused["same_text"] == {answer["id"] for answer in ANSWERS if answer["kind"] == "copied"}
 
 
 # ---- the suite's rows -----------------------------------------------------------------------------------

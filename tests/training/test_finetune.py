@@ -75,7 +75,7 @@ def test_the_demo_recipe_gets_below_the_unigram_model_on_the_sample(tmp_path: Pa
         [json.loads(line) for line in (texts / name).read_text("utf-8").splitlines()]
         for name in ("prompts.jsonl", "answers.jsonl")
     )
-    asked = {prompt["id"]: (at, prompt["prompt_sw"]) for at, prompt in enumerate(prompts)}
+    asked = {prompt["id"]: (at, prompt["prompt"]) for at, prompt in enumerate(prompts)}
     parts: tuple[list[Pair], list[Pair]] = ([], [])
     for answer in answers:
         if answer["kind"] == "good":

@@ -1,9 +1,9 @@
 """Writes the sample campaign's exports from its texts and a seeded model of its workers.
 
-Takes `texts/` (prompts, answers and control tasks, all written by hand), gives `exports/answers.tsv` and
-`exports/validation.tsv` in the form of Toloka's web exports: one row a task, an assignment id that names a
-suite of tasks, an empty line between suites. Running it again writes the same bytes. Nothing here writes
-Swahili; only who answered and judged what, when, and with which verdict is drawn.
+Takes `texts/` (prompts, answers and control tasks, all written by hand), gives `exports/` in the form of Toloka's web
+exports: one row a task, an assignment id that names a suite of tasks, an empty line between suites; and `formats/`,
+the same campaign as the other platforms export it. Running it again writes the same bytes. Nothing here writes
+Swahili; only who answered, judged and compared what, when, and with which verdict is drawn.
 
     python builders/samples/swahili/make_exports.py [--out DIR]
 """
@@ -13,8 +13,11 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import itertools
 import json
+import math
 import random
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,14 +32,20 @@ SEED = 20260302
 
 ANSWER_COLUMNS = (
     "INPUT:prompt_id", "INPUT:original_id", "INPUT:prompt_en", "INPUT:prompt", "INPUT:context",
-    "OUTPUT:answer", "GOLDEN:answer", "HINT:text",
+    "OUTPUT:answer", "GOLDEN:answer",
     "ASSIGNMENT:link", "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
-    "ASSIGNMENT:started", "ACCEPT:verdict", "ACCEPT:comment",
+    "ASSIGNMENT:started", "ASSIGNMENT:submitted", "ASSIGNMENT:reward", "ACCEPT:verdict", "ACCEPT:comment",
 )  # fmt: skip
 VALIDATION_COLUMNS = (
-    "INPUT:answer_id", "INPUT:prompt", "INPUT:answer", "OUTPUT:helpful", "GOLDEN:helpful", "HINT:text",
+    "INPUT:answer_id", "INPUT:prompt", "INPUT:answer", "OUTPUT:helpful", "GOLDEN:helpful",
     "ASSIGNMENT:link", "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
-    "ASSIGNMENT:started", "ASSIGNMENT:submitted",
+    "ASSIGNMENT:started", "ASSIGNMENT:submitted", "ASSIGNMENT:reward",
+)  # fmt: skip
+COMPARISON_COLUMNS = (
+    "INPUT:left_id", "INPUT:right_id", "INPUT:prompt", "INPUT:left", "INPUT:right", "OUTPUT:better",
+    "GOLDEN:better",
+    "ASSIGNMENT:link", "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
+    "ASSIGNMENT:started", "ASSIGNMENT:submitted", "ASSIGNMENT:reward",
 )  # fmt: skip
 
 NOT_SUBMITTED = (("w13", "SKIPPED", ("p004", "p022")), ("w02", "EXPIRED", ("p077",)))
@@ -47,6 +56,10 @@ HELPFUL = {
     "machine_like": 0.5, "mixed": 0.25, "weak": 0.22, "english": 0.1, "off_topic": 0.05,
 }  # fmt: skip
 """Share of perfectly attentive judges who call an answer of this kind helpful."""
+
+SECONDS_TO_WRITE = 140.0
+HURRIED, CARELESS, COPIERS = "w13", "w20", ("w16", "w30")
+"""Among the writers: one who needs seconds, one who gets every control task wrong, and two who come late."""
 
 OVERLAP = 4
 TASKS_PER_SUITE = 7
@@ -81,29 +94,40 @@ JUDGES = (
 LAST_SUITE = 5
 """Tasks of the one suite that is not full, so that the pool has 2,000 judgements."""
 
+WORTH = {"good": 1.4, "phone": 1.4, "machine_like": 0.6, "weak": 0.0}
+"""What an answer of a kind is worth to who compares it, before its own share of up to 1."""
+PAIRS = 100
+PROMPTS_WITH_THREE = 20
+JUDGES_A_PAIR = 4
+"""Two of them are shown the pair in one order, two in the other: 200 comparisons, each by two judges."""
+COMPARISONS_PER_SUITE = 5
+LEFT_HANDED = "b25"
+COMPARING = (*(f"b{n:02d}" for n in range(3, 18)), LEFT_HANDED)
+
 Row = dict[str, str]
 Suite = list[Row]
 T = TypeVar("T")
 
 
 def main() -> None:
-    """Write both exports."""
+    """Write the exports."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=HERE / "exports")
+    parser.add_argument("--out", type=Path, default=HERE)
     out: Path = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     for name, data in exports().items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(data)
         print(f"{out / name}: {len(data):,} bytes")
 
 
 def exports() -> dict[str, bytes]:
-    """Make both exports.
+    """Make the exports.
 
     Returns
     -------
     dict
-        File name to bytes.
+        Path in the campaign folder to bytes.
     """
     draw = random.Random(SEED)  # noqa: S311 -- a reproducible model of workers, no secret
     prompts = {prompt["id"]: prompt for prompt in read("prompts")}
@@ -111,9 +135,11 @@ def exports() -> dict[str, bytes]:
     suites, records = answer_suites(prompts, answers, draw)
     judged = [answer for answer in answers if answer["text"].strip()]
     judgements = judgement_suites(prompts, judged, records, draw)
+    compared = comparison_suites(prompts, answers, records, draw)
     return {
-        "answers.tsv": export(ANSWER_COLUMNS, suites),
-        "validation.tsv": export(VALIDATION_COLUMNS, judgements),
+        "exports/answers-1.tsv": export(ANSWER_COLUMNS, suites),
+        "exports/validation-1.tsv": export(VALIDATION_COLUMNS, judgements),
+        "exports/comparisons-1.tsv": export(COMPARISON_COLUMNS, compared),
     }
 
 
@@ -121,6 +147,12 @@ def read(name: str) -> list[dict[str, Any]]:
     """Read one JSON Lines file of `texts/`."""
     lines = (HERE / "texts" / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")
     return [json.loads(line) for line in lines if line]
+
+
+def price(stage: int) -> float:
+    """Give what `campaign.toml` pays for a suite of a stage, counted from 0."""
+    told = tomllib.loads((HERE / "campaign.toml").read_text(encoding="utf-8"))
+    return float(told["stage"][stage]["tasks"]["price"])
 
 
 def worker_id(name: str) -> str:
@@ -154,6 +186,7 @@ def answer_suites(
         by_worker[answer["worker"]].append(answer)
     suites: list[Suite] = []
     records: dict[str, str] = {}
+    control, turn = read("golden_answers"), itertools.count()
     for worker in sorted(by_worker):
         alone = [answer for answer in by_worker[worker] if "status" in answer or "verdict" in answer]
         others = shuffled([answer for answer in by_worker[worker] if answer not in alone], draw)
@@ -162,33 +195,46 @@ def answer_suites(
             size = 2 + int(3 * draw.random())
             size = len(others) if len(others) - size < 2 else size
             groups.append([others.pop() for _ in range(min(size, len(others)))])
-        for group in groups:
+        for number, group in enumerate(groups):
             status = group[0].get("status") or ("SUBMITTED" if draw.random() < 0.1 else "APPROVED")
-            frame = assignment("answers", worker, status, moment(0, draw), draw)
+            rows = [{**inputs(prompts[one["prompt"]]), "OUTPUT:answer": one["text"]} for one in group]
+            # Beside what he writes, every second suite but those that were looked at has a control task.
+            if number >= len(alone) and (number - len(alone)) % 2 == 0:
+                rows.append(controlled(control[next(turn) % len(control)], worker, draw))
+            pace = 4.0 if worker == HURRIED else SECONDS_TO_WRITE
+            seconds = sum(pace * (0.5 + draw.random() + draw.random() ** 4) for _ in group)
+            # Who copies comes when there is something to copy.
+            week = 1 if worker in COPIERS else 0
+            frame = assignment("answers", worker, status, moment(week, draw), draw, seconds)
             frame |= {
                 "ACCEPT:verdict": group[0].get("verdict", ""),
                 "ACCEPT:comment": group[0].get("comment", ""),
+                "ASSIGNMENT:reward": f"{price(0):.4f}",
             }
-            suite = [
-                {**inputs(prompts[answer["prompt"]]), "OUTPUT:answer": answer["text"], **frame}
-                for answer in group
-            ]
+            suite = [row | frame for row in rows]
             suites.append(suite)
-            records |= {answer["id"]: record(row) for answer, row in zip(group, suite, strict=True)}
+            records |= {answer["id"]: record(row) for answer, row in zip(group, suite, strict=False)}
     for worker, status, names in NOT_SUBMITTED:
         frame = assignment("answers", worker, status, moment(0, draw), draw)
         suites.append([{**inputs(prompts[name]), **frame} for name in names])
     return suites, records
 
 
+def controlled(task: dict[str, Any], worker: str, draw: random.Random) -> Row:
+    """Give the cells of a control task, answered."""
+    right = worker != CARELESS and draw.random() < 0.97
+    said = {"OUTPUT:answer": task["answer" if right else "wrong"]}
+    return inputs(task) | said | {"GOLDEN:answer": task["answer"]}
+
+
 def inputs(prompt: dict[str, Any]) -> Row:
     """Give the INPUT cells of a prompt, as the pool's task file had them."""
     return {
         "INPUT:prompt_id": prompt["id"],
-        "INPUT:original_id": prompt["original_id"],
-        "INPUT:prompt_en": "\n\n".join(filter(None, [prompt["prompt_en"], prompt.get("context_en")])),
-        "INPUT:prompt": prompt["prompt_sw"],
-        "INPUT:context": prompt.get("context_sw", ""),
+        "INPUT:original_id": prompt.get("original_id", ""),
+        "INPUT:prompt_en": prompt["prompt_en"],
+        "INPUT:prompt": prompt["prompt"],
+        "INPUT:context": prompt.get("context", ""),
     }
 
 
@@ -255,16 +301,17 @@ def judgement_suites(
             rows.insert(
                 int((len(rows) + 1) * draw.random()),
                 {
+                    "INPUT:answer_id": task["id"],
                     "INPUT:prompt": task["prompt"],
                     "INPUT:answer": task["answer"],
                     "OUTPUT:helpful": label,
                     "GOLDEN:helpful": task["helpful"],
-                    "HINT:text": task["hint"],
                 },
             )
             seconds = sum(judge.seconds * (0.5 + draw.random() + draw.random() ** 4) for _ in rows)
             status = "SUBMITTED" if draw.random() < 0.03 else "APPROVED"
-            frame = assignment("validation", judge.name, status, moment(1, draw), draw, seconds)
+            frame = assignment("validation", judge.name, status, moment(2, draw), draw, seconds)
+            frame["ASSIGNMENT:reward"] = f"{price(1):.4f}"
             suites.append([row | frame for row in rows])
     return suites
 
@@ -357,9 +404,83 @@ def vote(judge: Judge, attention: float, helpful: float, draw: random.Random) ->
     return "yes" if draw.random() < chance else "no"
 
 
+# ---- the comparisons ------------------------------------------------------------------------------------
+
+
+def comparison_suites(
+    prompts: dict[str, dict[str, Any]],
+    answers: list[dict[str, Any]],
+    records: dict[str, str],
+    draw: random.Random,
+) -> list[Suite]:
+    """Give the preference pool's suites: pairs in both orders, five in a suite, with a control task among them."""
+    worth = {
+        answer["id"]: WORTH[answer["kind"]] + draw.random() for answer in answers if answer["kind"] in WORTH
+    }
+    tasks = [
+        (pair[::step], judge)
+        for pair in pairs_of([answer for answer in answers if answer["id"] in worth])
+        for step, judge in zip((1, -1) * (JUDGES_A_PAIR // 2), comparing(pair, draw), strict=True)
+    ]
+    control = read("golden_comparisons")
+    suites: list[Suite] = []
+    for judge in COMPARING:
+        theirs = shuffled([pair for pair, name in tasks if name == judge], draw)
+        golden = shuffled(control, draw)
+        for number, start in enumerate(range(0, len(theirs), COMPARISONS_PER_SUITE)):
+            rows = [
+                {
+                    "INPUT:left_id": records[left["id"]],
+                    "INPUT:right_id": records[right["id"]],
+                    "INPUT:prompt": shown(prompts[left["prompt"]]),
+                    "INPUT:left": left["text"],
+                    "INPUT:right": right["text"],
+                    "OUTPUT:better": side(judge, worth[left["id"]] - worth[right["id"]], draw),
+                }
+                for left, right in theirs[start : start + COMPARISONS_PER_SUITE]
+            ]
+            task = golden[number % len(golden)]
+            row = {f"INPUT:{name}": task[name] for name in ("prompt", "left", "right")}
+            row |= {f"INPUT:{name}_id": f"{task['id']}-{at}" for at, name in enumerate(("left", "right"), 1)}
+            label = side(judge, {"left": 3.0, "right": -3.0}[task["better"]], draw)
+            row |= {"OUTPUT:better": label, "GOLDEN:better": task["better"]}
+            rows.insert(int((len(rows) + 1) * draw.random()), row)
+            seconds = sum(40.0 * (0.5 + draw.random() + draw.random() ** 4) for _ in rows)
+            frame = assignment("comparisons", judge, "APPROVED", moment(3, draw), draw, seconds)
+            suites.append([row | frame | {"ASSIGNMENT:reward": f"{price(2):.4f}"} for row in rows])
+    return suites
+
+
+def pairs_of(answers: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Choose the pairs: every pair of three answers to the first prompts that have so many, then one a prompt."""
+    by_prompt = defaultdict(list)
+    for answer in answers:
+        by_prompt[answer["prompt"]].append(answer)
+    several = [group for group in by_prompt.values() if len(group) > 2][:PROMPTS_WITH_THREE]
+    once = [group[:2] for group in by_prompt.values() if len(group) > 1 and group not in several]
+    pairs = [pair for group in several for pair in itertools.combinations(group[:3], 2)]
+    return [*pairs, *((one, other) for one, other in once)][:PAIRS]
+
+
+def comparing(pair: Sequence[dict[str, Any]], draw: random.Random) -> list[str]:
+    """Draw the judges of a pair: different ones, none an author."""
+    able = [name for name in COMPARING if name not in {answer["worker"] for answer in pair}]
+    return shuffled(able, draw)[:JUDGES_A_PAIR]
+
+
+def side(judge: str, better: float, draw: random.Random) -> str:
+    """Let a judge choose, the left one being so much better."""
+    chance, close = draw.random(), draw.random()
+    if judge == LEFT_HANDED:
+        return "left"
+    if abs(better) < 0.25 and close < 0.4:
+        return "tie"
+    return "left" if chance < 1 / (1 + math.exp(-2.5 * better)) else "right"
+
+
 def shown(prompt: dict[str, Any]) -> str:
     """Give a prompt as the judges saw it, its given text after a blank line."""
-    return "\n\n".join(filter(None, [prompt["prompt_sw"], prompt.get("context_sw")]))
+    return "\n\n".join(filter(None, [prompt["prompt"], prompt.get("context")]))
 
 
 def shuffled(items: Sequence[T], draw: random.Random) -> list[T]:

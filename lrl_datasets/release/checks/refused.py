@@ -39,7 +39,7 @@ _DETAILS = {
     "unreadable": re.compile(r"file [0-9a-f]{12} row \d+: .+"),
     "golden": re.compile(rf"{answer_rules.RIGHT}|{answer_rules.WRONG}"),
     "failed_worker": re.compile(r"\d+ of \d+ control tasks right"),
-    "same_text": re.compile(r"file [0-9a-f]{12} row \d+ came first"),
+    "same_text": re.compile(r"another worker's in file [0-9a-f]{12} came first"),
     "machine_translated": re.compile(r"[01]\.\d{4} >= [\d.e-]+"),
     "duplicate_id": re.compile(r"file [0-9a-f]{12} row \d+ came first"),
     "wrong_language_prompt": re.compile(r"\d+ words; [\w-]+: .+"),
