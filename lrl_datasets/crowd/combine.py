@@ -31,10 +31,13 @@ PRIOR = {
 experts, average workers, spammers, adversaries, favoured labels, errors that a crowd shares by subtype, colluders;
 all methods but GLAD) averages were alike in accuracy, .786 to .791, none better than MACE alone (.794); with three
 times the weight on the hierarchical model the regret to each crowd's best method was smallest: at most .22, against
-.35 with equal weights."""
+.35 with equal weights. `benchmarks/crowd.py --simulated N` draws such crowds and shows both beside every method."""
 
 TAUGHT = "hierarchical-dawid-skene"
-"""The method that learns from golden tasks: with them as known labels, workers who err together are no riddle."""
+"""The method that learns from golden tasks: as known labels they say what workers who err together do not. On two
+halves of 120 simulated crowds it raised accuracy by .021 ± .018 and .008 ± .008 with 20 golden tasks, by .013 ± .010
+and .014 ± .013 with 50 ("by teaching" in `benchmarks/crowd.py --simulated N`). Weighing by log likelihood, members
+calibrated one by one and a geometric mean, tried there too, were not clearly better."""
 FOLDS = 5
 """A golden task's posterior is by what four fifths of the golden tasks teach."""
 
