@@ -70,8 +70,8 @@ FILTERS = (
     Length(min_prompt_words=2, min_answer_words=1, max_prompt_words=1500, max_answer_words=1500),
     # Thresholds and what they cost stand in the language file.
     LanguageId(language=SWAHILI.code),
-    # More likely helpful than not. The posterior is not calibrated yet, so a stricter number would promise
-    # something that it can not keep.
+    # More likely helpful than not. Where a campaign's golden tasks calibrate its posterior, `precision` could choose a
+    # stricter threshold by itself; how many doubtful answers a training takes is its own choice (`weight` of a recipe).
     Helpfulness(minimum=0.5),
     # At .8 of word 5-shingles two texts differ in a word or two of thirty: a copy, not a second opinion.
     Duplicates(threshold=0.8, shingle=5, short_words=8),

@@ -7,7 +7,7 @@ commit that the revision named. It knows nothing of builds, manifests or release
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lrl_datasets.errors import LrlError
@@ -15,6 +15,9 @@ from lrl_datasets.evaluation.origin import check_commit
 from lrl_datasets.evaluation.tasks import refuse_shadowed
 from lrl_datasets.revisions import resolve
 from lrl_datasets.training.recipe import DatasetChoice
+
+CALIBRATED = "calibrated"
+"""The `helpfulness_kind` of a row whose helpfulness means what it says."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Pair:
     id: str
     source: str
     target: str
+    weight: float = 1.0
+    """What its loss is multiplied with in training."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,21 @@ def load_data(choice: DatasetChoice) -> Data:
     for rows in used.values():
         check_commit(rows, choice.id, commit)
     pairs = {name: to_pairs(rows, f"{where}, {name}", choice.input) for name, rows in used.items()}
+    if choice.weight is not None:
+        pairs["train"] = weighted(pairs["train"], used["train"])
+        number = sum(row.get("helpfulness_kind") == CALIBRATED for row in used["train"])
+        notes.append(
+            f"{number} of {len(pairs['train'])} training rows weigh their calibrated helpfulness, the others 1"
+        )
     return Data(pairs["train"], [pair for name in splits for pair in pairs[name]], splits, commit, notes)
+
+
+def weighted(pairs: Sequence[Pair], rows: Iterable[Mapping[str, Any]]) -> list[Pair]:
+    """Weigh each pair by its row's helpfulness where that is calibrated."""
+    return [
+        replace(pair, weight=float(row["helpfulness"])) if row.get("helpfulness_kind") == CALIBRATED else pair
+        for pair, row in zip(pairs, rows, strict=True)
+    ]
 
 
 def to_pairs(rows: Iterable[Mapping[str, Any]], where: str, template: str = "{prompt}") -> list[Pair]:

@@ -63,6 +63,9 @@ class DatasetChoice(_Strict):
     """Splits the held-out loss is measured on. Those that the release lacks are left out, with a note."""
     input: str = "{prompt}"
     """What the model reads; `{prompt}` stands for the request. Best as the evaluation puts it, too."""
+    weight: Literal["helpfulness"] | None = None
+    """What a training row's loss is multiplied with: `helpfulness`, the probability that it helps, on rows where that
+    is calibrated, and 1 on all others. A probability that is not calibrated is no weight."""
 
     @model_validator(mode="after")
     def _pinned(self) -> DatasetChoice:

@@ -23,8 +23,9 @@ from lrl_datasets.training.recipe import Lengths
 class Encoded:
     """Pairs as token ids, and what was cut to fit."""
 
-    rows: list[dict[str, list[int]]]
-    """One a pair: `input_ids`, `attention_mask` and `labels`, each ending with the end token."""
+    rows: list[dict[str, Any]]
+    """One a pair: `input_ids`, `attention_mask` and `labels`, each ending with the end token; and `weight`, where any
+    pair's is not 1."""
     cut_sources: int
     cut_targets: int
 
@@ -65,13 +66,17 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Any:
 
 def encode(tokenizer: Any, pairs: Sequence[Pair], lengths: Lengths) -> Encoded:
     """Encode pairs, cut to the recipe's lengths; a cut text keeps its end token."""
-    rows, cut_sources, cut_targets = [], 0, 0
+    rows: list[dict[str, Any]] = []
+    cut_sources = cut_targets = 0
+    has_weights = any(pair.weight != 1 for pair in pairs)
     for pair in pairs:
         source, target = tokenizer(pair.source).input_ids, tokenizer(text_target=pair.target).input_ids
         cut_sources += len(source) > lengths.source
         cut_targets += len(target) > lengths.target
         source, target = _cut(source, lengths.source), _cut(target, lengths.target)
         rows.append({"input_ids": source, "attention_mask": [1] * len(source), "labels": target})
+        if has_weights:
+            rows[-1]["weight"] = pair.weight
     return Encoded(rows, cut_sources, cut_targets)
 
 

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,17 @@ def train(
         raise LrlError(
             f"{arguments.n_gpu} GPUs are visible and one is used: set CUDA_VISIBLE_DEVICES to one of them"
         )
-    trainer = Seq2SeqTrainer(
+    # The Trainer drops what no model reads; the weights are for the loss.
+    arguments.remove_unused_columns = not any("weight" in row for row in rows.rows)
+
+    class WeighingTrainer(Seq2SeqTrainer):  # type: ignore[misc]
+        """Hands the rows' weights to the loss, which the Trainer calls with labels alone."""
+
+        def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            self.compute_loss_func = partial(token_loss, weight=inputs.pop("weight", None))
+            return super().compute_loss(model, inputs, *args, **kwargs)
+
+    trainer = WeighingTrainer(
         model=model,
         args=arguments,
         data_collator=DataCollatorForSeq2Seq(source.tokenizer, model=model),
@@ -92,17 +103,24 @@ def train(
     return Training(before, losses[-1]["held_out_loss"], losses, seconds)
 
 
-def token_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
+def token_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None, weight: Any = None) -> Any:
     """Cross-entropy summed over the target tokens, divided by those of the whole accumulated batch.
+
+    With `weight`, one number a row, each row's sum is multiplied by its own; what it is divided by stays, so a row
+    of weight 1 counts as much beside doubtful ones as beside sure ones.
 
     The Trainer believes that a model whose `forward` takes `**kwargs` divides by `num_items_in_batch` itself;
     mT5's does not, and its gradients would grow with gradient accumulation.
     """
     from torch.nn.functional import cross_entropy
 
-    total = cross_entropy(
-        outputs.logits.flatten(0, 1).float(), labels.flatten(), ignore_index=-100, reduction="sum"
+    each = cross_entropy(
+        outputs.logits.flatten(0, 1).float(),
+        labels.flatten(),
+        ignore_index=-100,
+        reduction="sum" if weight is None else "none",
     )
+    total = each if weight is None else (each.view(labels.shape).sum(1) * weight).sum()
     return total / (num_items_in_batch if num_items_in_batch is not None else labels.ne(-100).sum())
 
 

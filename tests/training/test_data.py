@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lrl_datasets.errors import LrlError
-from lrl_datasets.training.data import Pair, to_pairs
+from lrl_datasets.training.data import Pair, to_pairs, weighted
 from lrl_datasets.training.finetune import finetune
 from lrl_datasets.training.plan import plan
 
@@ -22,6 +22,14 @@ def turns(*texts: str) -> list[dict[str, str]]:
 def test_the_last_turn_is_the_target() -> None:
     made = to_pairs([{"id": "a", "messages": turns("Habari?", "Nzuri.", "Wewe je?", "Salama.")}], "x")
     assert made == [Pair("a", "Habari?\nNzuri.\nWewe je?", "Salama.")]
+
+
+def test_only_a_calibrated_helpfulness_is_a_weight() -> None:
+    given = [
+        {"messages": turns("Habari?", "Nzuri."), "helpfulness": 0.8, "helpfulness_kind": kind}
+        for kind in ("calibrated", "votes", "predicted", None)
+    ] + [{"messages": turns("Habari?", "Nzuri.")}]
+    assert [pair.weight for pair in weighted(to_pairs(given, "x"), given)] == [0.8, 1, 1, 1, 1]
 
 
 def test_the_recipe_says_how_the_request_is_put() -> None:

@@ -219,6 +219,39 @@ def test_every_target_token_counts_once() -> None:
     assert float(token_loss(Outputs, labels, torch.tensor(6))) == pytest.approx((first + second) / 6)
 
 
+def test_a_rows_weight_multiplies_its_loss() -> None:
+    logits = torch.log(torch.tensor([[[0.5, 0.5], [0.25, 0.75]], [[0.25, 0.75], [0.9, 0.1]]]))
+    labels = torch.tensor([[0, 0], [1, -100]])
+    first, second = math.log(2) + math.log(4), math.log(4 / 3)
+
+    class Outputs:
+        pass
+
+    Outputs.logits = logits  # type: ignore[attr-defined]
+    assert float(token_loss(Outputs, labels, weight=torch.tensor([0.5, 1.0]))) == pytest.approx(
+        (0.5 * first + second) / 3
+    )
+
+
+def test_weights_reach_the_training_and_not_the_held_out_loss(tmp_path: Path) -> None:
+    recipe = rows.tiny_recipe(
+        dropout=0.0, batch_size=10, log_every=1, max_steps=4, evaluate_every=4, save_every=4
+    )
+    data = rows.ten_pairs()
+    plain = run(recipe, data, origin(recipe, data), tmp_path / "plain")
+    lone = [replace(pair, weight=0.25) for pair in data.train]
+    found = run(recipe, replace(data, train=lone), origin(recipe, data), tmp_path / "quarter")
+    # The same batch before the first step: every row weighs a quarter, and so does the loss.
+    losses = [[line["loss"] for line in one.losses if "loss" in line] for one in (plain, found)]
+    assert losses[1][0] == pytest.approx(losses[0][0] / 4, rel=1e-3)
+    assert found.held_out_before == plain.held_out_before
+    # Rows of weight 0 are not learnt.
+    half = [replace(pair, weight=float(at >= 5)) for at, pair in enumerate(data.train)]
+    without = run(recipe, replace(data, train=half), origin(recipe, data), tmp_path / "half")
+    first = next(line["loss"] for line in without.losses if "loss" in line)
+    assert 0 < first < losses[0][0]
+
+
 def test_bf16_is_refused_where_no_gpu_computes_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(LrlError, match="precision is bf16"):
