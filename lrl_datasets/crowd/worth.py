@@ -52,7 +52,14 @@ def of_campaign(tables: SourceTables) -> CampaignWorth:
     stages: Any = tables.facts.get("stages", [])
     judging = [(n, stage) for n, stage in enumerate(stages, 1) if stage["kind"] in schema.JUDGING]
     judged = state.judged_of(tables)
-    compared = undirected(judged, sides([tables.facts]))
+    # Control tasks stay as they were given: their true label says left or right as they were shown.
+    control_tasks = pc.fill_null(pc.equal(judged["reason"], "golden"), False)
+    compared = pa.concat_tables(
+        [
+            undirected(judged.filter(pc.invert(control_tasks)), sides([tables.facts])),
+            judged.filter(control_tasks),
+        ]
+    )
     asked: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for number, stage in judging:
         asked.setdefault(stage["question"], []).append((number, stage))
