@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lrl_datasets.cli import crowd_entry
 from lrl_datasets.cli.console import say
 from lrl_datasets.errors import LrlError
 
@@ -64,11 +65,7 @@ def tasks_(
     if len(file.together(number)) > 1:
         number, name = min(file.together(number)), "rubric"
     target = (out or folder / "outbox") / f"{number}-{name}"
-    target.mkdir(parents=True, exist_ok=True)
-    for filename, data in _writer(what.format).write(page, table).items():
-        (target / filename).parent.mkdir(exist_ok=True)
-        (target / filename).write_bytes(data)
-        say(f"wrote {target / filename}")
+    _write_files(target, _writer(what.format).write(page, table))
     golden = sum(value is not None for value in table["golden"].to_pylist())
     suites = len(set(table["suite"].to_pylist()))
     say(f"{table.num_rows - golden} tasks and {golden} control tasks in {suites} suites for {what.format}")
@@ -76,6 +73,15 @@ def tasks_(
         say(
             f"MTurk's upload refuses characters beyond U+FFFF (emoji): {len(refused)} tasks, such as {refused[0]}"
         )
+    entries = crowd_entry.entries(folder, file, number, page, _golden_rows(folder, file, number, page))
+    for one in entries:
+        hints = {"training": True} if one.name == "training" and what.format == "toloka" else {}
+        _write_files(target / one.name, _writer(what.format).write(page, one.tasks, **hints))
+    if entries:
+        told = crowd_entry.told(entries, what.format)
+        (target / "pools.txt").write_text("".join(f"{line}\n" for line in told), encoding="utf-8")
+        for line in told:
+            say(line)
 
 
 @commands.command()
@@ -112,7 +118,7 @@ def simulate(
             page, table, came = _waiting(folder, file, number, known)
             if table.num_rows == 0:
                 continue
-            path = _free_pool(folder, stage.pools[0], number)
+            path = _free_pool(folder, crowd_entry.work_pools(stage)[0], number)
             terms = simulated_terms(stage, seconds[stage.kind])
             drawn = int(digest(file.name, str(seed), str(number), path.name, length=12), 16)
             if stage.kind == "answer":
@@ -121,7 +127,12 @@ def simulate(
             else:
                 truths = _truths(came.candidates, file, number, workers, page, table)
                 labels = {ask.output: ask.labels for ask in page.rubric} or page.labels
-                responses = simulation.judge(table, truths, labels, workers, terms, drawn)
+                rows = _golden_rows(folder, file, number, page)
+                taken = crowd_entry.entries(folder, file, number, page, rows)
+                admitted = crowd_entry.let_in(
+                    folder, file, number, page, taken, workers, terms, drawn, known, _free_pool, _exported
+                )
+                responses = simulation.judge(table, truths, labels, admitted, terms, drawn)
             if responses.num_rows == 0:
                 say(
                     f"stage {number}: {table.num_rows} rows are open, and none of {len(workers)} workers may do them"
@@ -150,7 +161,7 @@ def _waiting(
     from lrl_datasets import languages
     from lrl_datasets.cli.crowd_decisions import terms
     from lrl_datasets.crowd.state import compute
-    from lrl_datasets.crowd.tasks import pages, suites, waiting
+    from lrl_datasets.crowd.tasks import entry, pages, suites, waiting
     from lrl_datasets.schema import digest
     from lrl_datasets.sources.campaign import Campaign
     from lrl_datasets.sources.campaign_tasks import Tasks
@@ -170,7 +181,9 @@ def _waiting(
     state = compute(came, now, terms(file), weighed=stage.kind != "judgement")
     try:
         needed = () if page.rubric else (page.output,)
-        golden = waiting.control_tasks(page, _rows(folder, tasks.golden, page, *needed))
+        rows = _rows(folder, tasks.golden, page, *needed)
+        mixed_in = entry.divided(rows, list(crowd_entry.asked_for(stage)))[""]
+        golden = waiting.control_tasks(page, mixed_in)
     except LrlError as error:
         raise LrlError(f"{folder / (tasks.golden or '')}: {error}") from None
     if stage.kind == "answer":
@@ -208,6 +221,19 @@ def _waiting(
         return page, filled, came
     except LrlError as error:
         raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
+
+
+def _write_files(target: Path, files: dict[str, bytes]) -> None:
+    for filename, data in files.items():
+        path = target / filename
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        say(f"wrote {path}")
+
+
+def _golden_rows(folder: Path, file: CampaignFile, number: int, page: Page) -> list[dict[str, Any]]:
+    tasks = _terms_of(folder, [file.stage[n - 1] for n in file.together(number)])
+    return _rows(folder, tasks.golden if tasks else None, page)
 
 
 def _rows(folder: Path, name: str | None, page: Page, *needed: str) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ def failed_training(rows: Sequence[Judgement], rules: Rules) -> set[str]:
     """Workers who got too few training tasks right at the first attempt, or did none."""
     if rules.training_min_accuracy is None:
         return set()
-    right = _control_tasks(row for row in rows if _in(row, rules.training_pools))
+    right = _control_tasks(row for row in rows if in_pools(row, rules.training_pools))
     return {
         worker for worker in _workers(rows) if _share(right.get(worker, [])) < rules.training_min_accuracy
     }
@@ -96,12 +96,12 @@ def exam_results(rows: Sequence[Judgement], rules: Rules) -> dict[str, ExamResul
     if mark is None:
         return {}
     if rules.exam_tasks is None:
-        first = _control_tasks(row for row in rows if _in(row, rules.exam_pools))
+        first = _control_tasks(row for row in rows if in_pools(row, rules.exam_pools))
     else:
-        mixed = [row for row in rows if not _in(row, [*rules.training_pools, *rules.retry_pools])]
+        mixed = [row for row in rows if not in_pools(row, [*rules.training_pools, *rules.retry_pools])]
         first = {worker: done[: rules.exam_tasks] for worker, done in _control_tasks(mixed).items()}
         first = {worker: done for worker, done in first.items() if len(done) == rules.exam_tasks}
-    second = _control_tasks(row for row in rows if _in(row, rules.retry_pools))
+    second = _control_tasks(row for row in rows if in_pools(row, rules.retry_pools))
     results = {}
     for worker in _workers(rows):
         done = first.get(worker, [])
@@ -127,7 +127,7 @@ def failed_worker(rows: Sequence[Judgement], rules: Rules) -> set[str]:
     "Control tasks": 3 answers and less than 60 % right lose access). Training, exam and retry are no part of it.
     """
     apart = [*rules.training_pools, *rules.exam_pools, *rules.retry_pools]
-    right = _control_tasks(row for row in rows if not _in(row, apart))
+    right = _control_tasks(row for row in rows if not in_pools(row, apart))
     return {
         worker
         for worker, done in right.items()
@@ -322,5 +322,6 @@ def _workers(rows: Sequence[Judgement]) -> set[str]:
     return {row["worker"] for row in rows if row["worker"]}
 
 
-def _in(row: Judgement, pools: Sequence[str]) -> bool:
+def in_pools(row: Judgement, pools: Sequence[str]) -> bool:
+    """Whether a judgement stands in one of the pool files (or patterns)."""
     return any(fnmatchcase(row["file"] or "", pool) for pool in pools)

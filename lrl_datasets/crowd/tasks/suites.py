@@ -65,6 +65,7 @@ def fill(tasks: pa.Table, golden: pa.Table, *, suite: int, golden_share: float, 
         raise LrlError(f"a suite of {suite} has no task left beside {most} control tasks")
     random = np.random.default_rng(seed)
     controls = _in_turn(golden.to_pylist(), random)
+    held: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     number, given = 0, 0
     for alike in _by_overlap(tasks.to_pylist(), random):
@@ -76,7 +77,7 @@ def fill(tasks: pa.Table, golden: pa.Table, *, suite: int, golden_share: float, 
             real = alike[at : at + suite - wanted]
             at += suite - wanted
             page = list(real)
-            for control in _different(controls, wanted):
+            for control in _different(controls, held, wanted):
                 page.insert(int(random.integers(len(page) + 1)), {**control, "overlap": real[0]["overlap"]})
             out = sorted({worker for row in real for worker in row["unavailable_for"] or ()})
             rows += [{**row, "suite": number, "unavailable_for": out} for row in page]
@@ -97,10 +98,20 @@ def _in_turn(golden: list[dict[str, Any]], random: np.random.Generator) -> Itera
             yield golden[place]
 
 
-def _different(controls: Iterator[dict[str, Any]], wanted: int) -> list[dict[str, Any]]:
-    """Take `wanted` control tasks of which no two are the same (at the seam of two rounds they could be)."""
+def _different(
+    controls: Iterator[dict[str, Any]], held: list[dict[str, Any]], wanted: int
+) -> list[dict[str, Any]]:
+    """Take `wanted` control tasks of which no two are the same (at the seam of two rounds they could be).
+
+    What the suite has already is held for the next one, so that none is given out less often than the others.
+    """
     taken: dict[str, dict[str, Any]] = {}
+    waiting, held[:] = list(held), []
     while len(taken) < wanted:
-        control = next(controls)
-        taken[control["task"]] = control
+        control = waiting.pop(0) if waiting else next(controls)
+        if control["task"] in taken:
+            held.append(control)
+        else:
+            taken[control["task"]] = control
+    held[:0] = waiting
     return list(taken.values())

@@ -95,6 +95,8 @@ label = "{given}{question}{RESPONSES.get(format, "")}{end}"
 [stage.labels]
 positive = {json.dumps(positive)}
 negative = {json.dumps(negative)}
+[stage.rules]
+aggregation = "majority"
 """
 
 
