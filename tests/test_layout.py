@@ -19,7 +19,7 @@ LEVELS = (
     ("builder", "lock"),
     ("release",),
     ("crowd",),
-    ("filters", "sources"),
+    ("filters", "sources", "platforms"),
     ("languages",),
     ("local_hub",),
     ("pseudonyms", "card_validator", "revisions"),

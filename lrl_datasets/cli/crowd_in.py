@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lrl_datasets.cli.console import say
+
+if TYPE_CHECKING:
+    from lrl_datasets.sources.intake import Came
 
 commands = typer.Typer()
 
@@ -38,7 +41,11 @@ def import_(
     from lrl_datasets.sources.intake import take_in
 
     folder = campaign.parent if campaign.name == "campaign.toml" else campaign
-    came = take_in(folder, files, stage, replace)
+    told(take_in(folder, files, stage, replace))
+
+
+def told(came: list[Came]) -> None:
+    """Say what became of exports, what of them cannot be read, and who made them."""
     records: Counter[str] = Counter()
     new: Counter[str] = Counter()
     unreadable: list[str] = []

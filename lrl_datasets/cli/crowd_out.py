@@ -155,14 +155,35 @@ def _waiting(
     folder: Path, file: CampaignFile, number: int, known: dict[str, Export] | None = None
 ) -> tuple[Page, pa.Table, SourceTables]:
     """Give a stage's page, the suites that still lack workers, and what has come in."""
+    page, table, golden, came = open_tasks(folder, file, number, known)
+    return page, filled(folder, file, number, table, golden), came
+
+
+def filled(folder: Path, file: CampaignFile, number: int, table: pa.Table, golden: pa.Table) -> pa.Table:
+    """Put a stage's tasks into suites, control tasks mixed in."""
+    from lrl_datasets.crowd.tasks import suites
+    from lrl_datasets.schema import digest
+    from lrl_datasets.sources.campaign_tasks import Tasks
+
+    tasks = file.stage[number - 1].tasks or Tasks()
+    seed = int(digest(file.name, str(number), length=12), 16)
+    try:
+        return suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
+    except LrlError as error:
+        raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
+
+
+def open_tasks(
+    folder: Path, file: CampaignFile, number: int, known: dict[str, Export] | None = None
+) -> tuple[Page, pa.Table, pa.Table, SourceTables]:
+    """Give a stage's page, the tasks that still lack workers, its control tasks, and what has come in."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     from lrl_datasets import languages
     from lrl_datasets.cli.crowd_decisions import terms
     from lrl_datasets.crowd.state import compute
-    from lrl_datasets.crowd.tasks import entry, pages, suites, waiting
-    from lrl_datasets.schema import digest
+    from lrl_datasets.crowd.tasks import entry, pages, waiting
     from lrl_datasets.sources.campaign import Campaign
     from lrl_datasets.sources.campaign_tasks import Tasks
 
@@ -215,12 +236,7 @@ def _waiting(
     barred = [sorted({*row, *out}) for row in table["unavailable_for"].to_pylist()]
     at = table.schema.get_field_index("unavailable_for")
     table = table.set_column(at, table.schema.field(at), pa.array(barred, pa.list_(pa.string())))
-    seed = int(digest(file.name, str(number), length=12), 16)
-    try:
-        filled = suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
-        return page, filled, came
-    except LrlError as error:
-        raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
+    return page, table, golden, came
 
 
 def _write_files(target: Path, files: dict[str, bytes]) -> None:

@@ -114,7 +114,8 @@ class _Pools:
             (mine[r] for r in shared if any(_differ(stage, theirs[r], mine[r]) for stage in stages)),
             key=lambda row: row.row,
         )
-        holds_all = theirs.keys() <= mine.keys()
+        # Label Studio's drafts go when they are handed in, under another id.
+        holds_all = {record for record, row in theirs.items() if row.status != "active"} <= mine.keys()
         if mine.keys() <= theirs.keys() and not changed and not (
             holds_all and len(touching) == 1 and _progress(export) >= _progress(before)
         ):  # fmt: skip

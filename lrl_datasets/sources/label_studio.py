@@ -116,11 +116,19 @@ def _of_task(task: Object) -> Iterator[Assignment]:
         yield _assignment(own, task, annotation, cells, reason, detail, status)
     for draft in drafts:
         own = {"task": task.get("id"), "data": task["data"], "draft": draft}
-        seen = draft if isinstance(draft, dict) else {"id": draft}  # some exports name drafts by number alone
+        seen = (
+            _drafted(draft) if isinstance(draft, dict) else {"id": draft}
+        )  # some exports name them by number alone
         cells = {**data, **_results(seen)}
         yield _assignment(
             own, task, seen | {"id": f"draft-{seen.get('id')}"}, cells, "not_submitted", "drafts", "active"
         )
+
+
+def _drafted(draft: Object) -> Object:
+    """Name a draft's worker as annotations do: the server gives the address, and the number in another field."""
+    number = str(draft.get("created_username") or "").rpartition(",")[2].strip()
+    return {**draft, "user": int(number)} if number.isdecimal() else draft
 
 
 def _problem(annotation: object) -> str | None:

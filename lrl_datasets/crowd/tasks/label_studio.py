@@ -18,6 +18,10 @@ from lrl_datasets.crowd.tasks.pages import Page
 from lrl_datasets.crowd.tasks.suites import INPUT
 from lrl_datasets.schema import digest
 
+NAME = "task"
+"""The field of the data that names the task, by which it is found again."""
+TITLE = 50
+"""Characters that a project's title may have."""
 _STYLE = """
   .lrl { max-width: 44rem; margin: 0 auto; font-size: 17px; line-height: 1.5; }
   .lrl .htx-text, .lrl pre { white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -28,21 +32,27 @@ _STYLE = """
 
 def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
     """Write `config.xml`, `project.json` (what `POST /api/projects` takes) and `tasks.json` (what is imported)."""
-    overlaps = tasks["overlap"].to_pylist()
-    project = {
-        "title": page.name,
+    return {
+        "config.xml": config(page).encode(),
+        "project.json": _json(project(page, max(tasks["overlap"].to_pylist(), default=1))),
+        "tasks.json": _json([{"data": data(page, row)} for row in tasks.to_pylist()]),
+    }
+
+
+def project(page: Page, overlap: int) -> dict[str, Any]:
+    """Give a project's settings: its title is how the campaign finds it again."""
+    title = page.name
+    if len(title) > TITLE:
+        title = f"{title[: TITLE - 9]}-{digest(title, length=8)}"
+    return {
+        "title": title,
         "description": page.title,
         "label_config": config(page),
         "expert_instruction": "\n".join(_instructions(page)),
         "show_instruction": True,
         "show_skip_button": False,
         "show_collab_predictions": False,
-        "maximum_annotations": max(overlaps, default=1),
-    }
-    return {
-        "config.xml": config(page).encode(),
-        "project.json": _json(project),
-        "tasks.json": _json([{"data": data(page, row)} for row in tasks.to_pylist()]),
+        "maximum_annotations": overlap,
     }
 
 
@@ -73,7 +83,7 @@ def data(page: Page, row: dict[str, Any]) -> dict[str, str]:
     """Give a task's data: its inputs, its name in the table, and the golden label, empty on ordinary tasks."""
     inputs = {name: row[INPUT + name] or "" for name in page.inputs}
     known = page.given(row["golden"])
-    return {**inputs, "task": row["task"], **{ask.golden: known[ask.output] for ask in page.asks}}
+    return {**inputs, NAME: row["task"], **{ask.golden: known[ask.output] for ask in page.asks}}
 
 
 def export(page: Page, responses: pa.Table) -> bytes:

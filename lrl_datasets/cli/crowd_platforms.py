@@ -1,0 +1,166 @@
+"""`lrl crowd push` and `lrl crowd pull`: a stage's tasks to a platform's server, and what came of them back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrl_datasets.cli.console import say
+from lrl_datasets.errors import LrlError
+
+if TYPE_CHECKING:
+    from lrl_datasets.platforms.label_studio import Server
+    from lrl_datasets.sources.campaign_toml import CampaignFile
+
+commands = typer.Typer()
+
+TOKEN = "LABEL_STUDIO_TOKEN"  # noqa: S105 (the variable's name)
+Folder = Annotated[Path, typer.Option("--campaign", help="The campaign folder.")]
+Url = Annotated[str, typer.Option("--label-studio", metavar="URL", help="The server's address.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help=f"File with your personal access token; default: {TOKEN} in the environment."),
+]  # fmt: skip
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds to wait for an answer of the server.")]
+
+
+@commands.command()
+def push(
+    stage: Annotated[
+        str, typer.Argument(help="Its number, its question, or `answer` where only one is of that kind.")
+    ],
+    url: Url,
+    campaign: Folder = Path(),
+    token_file: TokenFile = None,
+    timeout: Timeout = 120,
+) -> None:
+    """Bring a stage's waiting tasks to a Label Studio, control tasks mixed in; what is there already stays.
+
+    The project is made where there is none, named by the campaign and the stage. Give annotators the address that is
+    printed. The community edition assigns tasks to nobody: who gets his own answer to judge is not counted
+    (`own_answer`), and members of a project can look at everything in it, so invite only whom you would show it.
+    """  # fmt: skip
+    from lrl_datasets.cli.crowd_out import _folder, _stage_number, filled, open_tasks
+    from lrl_datasets.crowd.tasks import label_studio as writer
+    from lrl_datasets.platforms import label_studio
+    from lrl_datasets.sources import campaign_toml
+    from lrl_datasets.sources.campaign_tasks import Tasks
+    from lrl_datasets.sources.pools import pool_files, read
+
+    folder = _folder(campaign)
+    file = campaign_toml.load(folder)
+    number = _stage_number(file, stage)
+    what = _of_label_studio(folder, file, number)
+    page, table, golden, _ = open_tasks(folder, file, number)
+    exports = [read(what, path, name) for name, path in pool_files(what, folder, missing_ok=True).items()]
+
+    def fill(names: set[str]) -> list[tuple[dict[str, str], int]]:
+        rows = table.filter([name in names for name in table["task"].to_pylist()])
+        suites = filled(folder, file, number, rows, golden)
+        return [(writer.data(page, row), row["overlap"]) for row in suites.to_pylist()]
+
+    with _server(url, token_file, timeout) as server:
+        done = label_studio.push(
+            server,
+            writer.project(page, (what.tasks or Tasks()).overlap),
+            dict(zip(table["task"].to_pylist(), table["overlap"].to_pylist(), strict=True)),
+            fill,
+            {str(row.assignment_id) for export in exports for row in export.rows},
+            name=writer.NAME,
+            hidden=[writer.NAME, page.golden],
+        )
+    changed = (
+        "made" if done.project.new else "its page was brought up to date" if done.config else "unchanged"
+    )
+    say(f"stage {number}: project {done.project.id}, {changed}")
+    say(
+        f"  {done.added - done.controls} tasks and {done.controls} control tasks added, {done.there} were there"
+    )
+    if done.reopened:
+        say(f"  {done.reopened} of these ask for more annotators now")
+    if done.not_pulled:
+        say(f"  {done.not_pulled} annotations wait on the server: lrl crowd pull brings them")
+    say(f"  annotators begin at {done.project.url}")
+
+
+@commands.command()
+def pull(
+    url: Url,
+    stage: Annotated[
+        str | None, typer.Argument(help="The stage, as for push; default: every stage that has a project.")
+    ] = None,
+    campaign: Folder = Path(),
+    token_file: TokenFile = None,
+    timeout: Timeout = 120,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Take annotations also where they were edited since the last pull."),
+    ] = False,
+) -> None:
+    """Bring what annotators gave on a Label Studio into the campaign, just as `import` does with an export."""
+    from lrl_datasets import languages
+    from lrl_datasets.cli.crowd_in import told
+    from lrl_datasets.cli.crowd_out import _folder, _stage_number
+    from lrl_datasets.crowd.tasks import label_studio as writer
+    from lrl_datasets.crowd.tasks import pages
+    from lrl_datasets.sources import campaign_toml
+    from lrl_datasets.sources.intake import take_in
+
+    folder = _folder(campaign)
+    file = campaign_toml.load(folder)
+    numbers = [_stage_number(file, stage)] if stage else list(range(1, len(file.stage) + 1))
+    numbers = [n for n in numbers if stage or file.stage[n - 1].format == "label_studio"]
+    fetched = 0
+    with _server(url, token_file, timeout) as server, TemporaryDirectory() as place:
+        for number in numbers:
+            what = _of_label_studio(folder, file, number)
+            page = pages.page(f"{file.name} {number}", what, languages.load(file.language))
+            title = writer.project(page, 1)["title"]
+            found = server.find(title)
+            if found is None:
+                if stage:
+                    raise LrlError(f"{server.url} has no project {title!r}: lrl crowd push {stage} makes it")
+                continue
+            fetched += 1
+            if not found["total_annotations_number"]:
+                say(f"stage {number}: nobody has handed anything in yet")
+                continue
+            export = Path(place) / f"project-{found['id']}.json"
+            export.write_bytes(server.export(found["id"]))
+            told(take_in(folder, [export], str(number), replace))
+    if not fetched:
+        raise LrlError(
+            f"{folder / campaign_toml.FILE}: none of its stages has a project on {url}: push one first"
+        )
+
+
+def _of_label_studio(folder: Path, file: CampaignFile, number: int) -> Any:
+    stage = file.stage[number - 1]
+    if stage.format != "label_studio":
+        raise LrlError(
+            f'{folder / "campaign.toml"}: stage {number} has format = "{stage.format}"; push and pull are for '
+            '"label_studio". For other platforms: lrl crowd tasks, lrl crowd import'
+        )
+    return stage
+
+
+def _server(url: str, token_file: Path | None, timeout: float) -> Server:
+    """Open the server with the user's token, which never stands on a command line where others could read it."""
+    from lrl_datasets.endpoints import is_loopback
+    from lrl_datasets.platforms.label_studio import Server
+
+    token = os.environ.get(TOKEN, "") if token_file is None else token_file.read_text(encoding="utf-8")
+    if not token.strip():
+        where = f"{TOKEN} is not set" if token_file is None else f"{token_file} is empty"
+        raise LrlError(
+            f"{where}: make a personal access token in Label Studio (Account & Settings) and put it into the "
+            f"environment as {TOKEN}, or into a file for --token-file"
+        )
+    server = Server(url, token, timeout)
+    if url.startswith("http:") and not is_loopback(server.url):
+        say(f"{server.url} is not https: the token travels readable for everyone on the way")
+    return server
