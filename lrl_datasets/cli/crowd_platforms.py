@@ -44,6 +44,9 @@ def push(
     printed. The community edition assigns tasks to nobody: who gets his own answer to judge is not counted
     (`own_answer`), and members of a project can look at everything in it, so invite only whom you would show it.
     """  # fmt: skip
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     from lrl_datasets.cli.crowd_out import _folder, _stage_number, filled, open_tasks
     from lrl_datasets.crowd.tasks import label_studio as writer
     from lrl_datasets.platforms import label_studio
@@ -59,7 +62,7 @@ def push(
     exports = [read(what, path, name) for name, path in pool_files(what, folder, missing_ok=True).items()]
 
     def fill(names: set[str]) -> list[tuple[dict[str, str], int]]:
-        rows = table.filter([name in names for name in table["task"].to_pylist()])
+        rows = table.filter(pc.is_in(table["task"], value_set=pa.array(sorted(names), pa.string())))
         suites = filled(folder, file, number, rows, golden)
         return [(writer.data(page, row), row["overlap"]) for row in suites.to_pylist()]
 

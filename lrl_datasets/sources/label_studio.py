@@ -125,10 +125,10 @@ def _of_task(task: Object) -> Iterator[Assignment]:
         )
 
 
-def _drafted(draft: Object) -> Object:
+def _drafted(draft: Object) -> dict[str, Any]:
     """Name a draft's worker as annotations do: the server gives the address, and the number in another field."""
     number = str(draft.get("created_username") or "").rpartition(",")[2].strip()
-    return {**draft, "user": int(number)} if number.isdecimal() else draft
+    return {**draft, "user": int(number)} if number.isdecimal() else dict(draft)
 
 
 def _problem(annotation: object) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from html import escape
+from importlib import resources
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -22,12 +23,6 @@ NAME = "task"
 """The field of the data that names the task, by which it is found again."""
 TITLE = 50
 """Characters that a project's title may have."""
-_STYLE = """
-  .lrl { max-width: 44rem; margin: 0 auto; font-size: 17px; line-height: 1.5; }
-  .lrl .htx-text, .lrl pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-  .lrl .ant-radio-wrapper, .lrl .ant-checkbox-wrapper { font-size: 18px; padding: 10px 14px; margin: 4px 8px 4px 0; }
-  .lrl textarea { font-size: 17px; line-height: 1.5; }
-"""
 
 
 def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
@@ -57,11 +52,15 @@ def project(page: Page, overlap: int) -> dict[str, Any]:
 
 
 def config(page: Page) -> str:
-    """Write the labelling config."""
-    lines = ['<View className="lrl">', f"  <Style>{_STYLE}  </Style>"]
+    """Write the labelling config; its style also makes Label Studio's own page fit a phone, in that language."""
+    lines = ['<View className="lrl">', f"  <Style>{_style(page)}</Style>"]
     for one in page.shown:
-        lines.append(f'  <Header value={quoteattr(one.heading)} size="5"/>')
-        lines.append(f"  <Text name={quoteattr(_shown(one.field))} value={quoteattr('$' + one.field)}/>")
+        lines += [
+            '  <View className="lrl-text">',
+            f'    <Header value={quoteattr(one.heading)} size="5"/>',
+            f"    <Text name={quoteattr(_shown(one.field))} value={quoteattr('$' + one.field)}/>",
+            "  </View>",
+        ]
     needed = f'required="true" requiredMessage={quoteattr(page.texts.required)}'
     for ask in page.asks:
         lines.append(f'  <Header value={quoteattr(ask.text)} size="4"/>')
@@ -69,14 +68,25 @@ def config(page: Page) -> str:
         if ask.labels:
             inline = "false" if page.rubric else "true"
             lines.append(f'  <Choices {control} choice="single-radio" showInline="{inline}" {needed}>')
-            lines += [
-                f"    <Choice value={quoteattr(word)} alias={quoteattr(label)}/>"
-                for label, word in zip(ask.labels, ask.words, strict=True)
-            ]
+            for key, (label, word) in enumerate(zip(ask.labels, ask.words, strict=True), 1):
+                hotkey = "" if page.rubric else f' hotkey="{key}"'
+                lines.append(f"    <Choice value={quoteattr(word)} alias={quoteattr(label)}{hotkey}/>")
             lines.append("  </Choices>")
         else:
             lines.append(f'  <TextArea {control} rows="8" maxSubmissions="1" editable="true" {needed}/>')
     return "\n".join([*lines, "</View>", ""])
+
+
+def _style(page: Page) -> str:
+    words = {"submit": page.texts.submit, "instructions": page.texts.instructions}
+    names = "".join(f" --lrl-{name}: {_css_string(word)};" for name, word in words.items())
+    style = resources.files(__package__).joinpath("label_studio.css").read_text(encoding="utf-8")
+    return f"\n:root {{{names} }}\n{style}"
+
+
+def _css_string(text: str) -> str:
+    """Write a CSS string; what would end it, or mean something in XML, by its number."""
+    return '"' + "".join(f"\\{ord(sign):x} " if sign in '"\\\n\r<>&' else sign for sign in text) + '"'
 
 
 def data(page: Page, row: dict[str, Any]) -> dict[str, str]:
