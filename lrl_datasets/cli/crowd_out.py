@@ -163,14 +163,20 @@ def filled(folder: Path, file: CampaignFile, number: int, table: pa.Table, golde
     """Put a stage's tasks into suites, control tasks mixed in."""
     from lrl_datasets.crowd.tasks import suites
     from lrl_datasets.schema import digest
-    from lrl_datasets.sources.campaign_tasks import Tasks
 
-    tasks = file.stage[number - 1].tasks or Tasks()
+    number, tasks = min(file.together(number)), terms_of(folder, file, number)
     seed = int(digest(file.name, str(number), length=12), 16)
     try:
         return suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
     except LrlError as error:
         raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
+
+
+def terms_of(folder: Path, file: CampaignFile, number: int) -> Tasks:
+    """Give what `[stage.tasks]` says of a stage, or of all those that share its page."""
+    from lrl_datasets.sources.campaign_tasks import Tasks
+
+    return _terms_of(folder, [file.stage[n - 1] for n in file.together(number)]) or Tasks()
 
 
 def open_tasks(
@@ -185,13 +191,12 @@ def open_tasks(
     from lrl_datasets.crowd.state import compute
     from lrl_datasets.crowd.tasks import entry, pages, waiting
     from lrl_datasets.sources.campaign import Campaign
-    from lrl_datasets.sources.campaign_tasks import Tasks
 
     together = [file.stage[n - 1] for n in file.together(number)]
     number = min(file.together(number))
     stage = together[0]
     questions = [one.question for one in together if one.kind != "answer"]
-    tasks = _terms_of(folder, together) or Tasks()
+    tasks = terms_of(folder, file, number)
     try:
         page = pages.of_stages(f"{file.name} {number}", together, languages.load(file.language))
     except LrlError as error:

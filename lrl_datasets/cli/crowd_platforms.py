@@ -47,16 +47,15 @@ def push(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from lrl_datasets.cli.crowd_out import _folder, _stage_number, filled, open_tasks
+    from lrl_datasets.cli.crowd_out import _folder, _stage_number, filled, open_tasks, terms_of
     from lrl_datasets.crowd.tasks import label_studio as writer
     from lrl_datasets.platforms import label_studio
     from lrl_datasets.sources import campaign_toml
-    from lrl_datasets.sources.campaign_tasks import Tasks
     from lrl_datasets.sources.pools import pool_files, read
 
     folder = _folder(campaign)
     file = campaign_toml.load(folder)
-    number = _stage_number(file, stage)
+    number = min(file.together(_stage_number(file, stage)))
     what = _of_label_studio(folder, file, number)
     page, table, golden, _ = open_tasks(folder, file, number)
     exports = [read(what, path, name) for name, path in pool_files(what, folder, missing_ok=True).items()]
@@ -69,12 +68,12 @@ def push(
     with _server(url, token_file, timeout) as server:
         done = label_studio.push(
             server,
-            writer.project(page, (what.tasks or Tasks()).overlap),
+            writer.project(page, terms_of(folder, file, number).overlap),
             dict(zip(table["task"].to_pylist(), table["overlap"].to_pylist(), strict=True)),
             fill,
             {str(row.assignment_id) for export in exports for row in export.rows},
             name=writer.NAME,
-            hidden=[writer.NAME, page.golden],
+            hidden=[writer.NAME, *(ask.golden for ask in page.asks)],
         )
     changed = (
         "made" if done.project.new else "its page was brought up to date" if done.config else "unchanged"
@@ -105,11 +104,9 @@ def pull(
     ] = False,
 ) -> None:
     """Bring what annotators gave on a Label Studio into the campaign, just as `import` does with an export."""
-    from lrl_datasets import languages
     from lrl_datasets.cli.crowd_in import told
     from lrl_datasets.cli.crowd_out import _folder, _stage_number
     from lrl_datasets.crowd.tasks import label_studio as writer
-    from lrl_datasets.crowd.tasks import pages
     from lrl_datasets.sources import campaign_toml
     from lrl_datasets.sources.intake import take_in
 
@@ -117,12 +114,12 @@ def pull(
     file = campaign_toml.load(folder)
     numbers = [_stage_number(file, stage)] if stage else list(range(1, len(file.stage) + 1))
     numbers = [n for n in numbers if stage or file.stage[n - 1].format == "label_studio"]
+    numbers = sorted({min(file.together(n)) for n in numbers})
     fetched = 0
     with _server(url, token_file, timeout) as server, TemporaryDirectory() as place:
         for number in numbers:
-            what = _of_label_studio(folder, file, number)
-            page = pages.page(f"{file.name} {number}", what, languages.load(file.language))
-            title = writer.project(page, 1)["title"]
+            _of_label_studio(folder, file, number)
+            title = writer.title(f"{file.name} {number}")
             found = server.find(title)
             if found is None:
                 if stage:

@@ -35,12 +35,9 @@ def write(page: Page, tasks: pa.Table) -> dict[str, bytes]:
 
 
 def project(page: Page, overlap: int) -> dict[str, Any]:
-    """Give a project's settings: its title is how the campaign finds it again."""
-    title = page.name
-    if len(title) > TITLE:
-        title = f"{title[: TITLE - 9]}-{digest(title, length=8)}"
+    """Give a project's settings."""
     return {
-        "title": title,
+        "title": title(page.name),
         "description": page.title,
         "label_config": config(page),
         "expert_instruction": "\n".join(_instructions(page)),
@@ -49,6 +46,11 @@ def project(page: Page, overlap: int) -> dict[str, Any]:
         "show_collab_predictions": False,
         "maximum_annotations": overlap,
     }
+
+
+def title(name: str) -> str:
+    """Give the title by which a campaign finds the project of a page again."""
+    return name if len(name) <= TITLE else f"{name[: TITLE - 9]}-{digest(name, length=8)}"
 
 
 def config(page: Page) -> str:
