@@ -107,6 +107,11 @@ def test_what_was_not_handed_in_and_what_was_refused(tmp_path: Path) -> None:
     ]
 
 
+def test_a_draft_names_its_worker_as_annotations_do(tmp_path: Path) -> None:
+    draft = {"id": 5, "user": "u2@example.org", "created_username": "u2@example.org, 9", "result": []}
+    assert [one.worker for one in read(tmp_path, task(annotation(1, 9), drafts=[draft])).rows] == ["9", "9"]
+
+
 def test_the_ground_truth_makes_a_control_task(tmp_path: Path) -> None:
     key = annotation(1, 3, choice("no"), ground_truth=True)
     rows = read(tmp_path, task(key, annotation(2, 4)), task(annotation(3, 4), id=2)).rows
