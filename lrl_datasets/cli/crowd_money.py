@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,8 +23,8 @@ from lrl_datasets.cli.crowd_out import (
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
-    from lrl_datasets.crowd.plan import Stage
-    from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage
+    from lrl_datasets.crowd.plan import Plan, Stage
+    from lrl_datasets.sources.campaign_toml import AnswerStage, CampaignFile, JudgementStage, Judging
 
 commands = typer.Typer()
 
@@ -48,30 +49,15 @@ def plan(
     """Say what a campaign will cost, how long it takes, and what comes of it, with intervals. Writes nothing."""
     from rich.table import Table
 
-    from lrl_datasets.crowd.plan import QUANTITIES, Plan, predict
+    from lrl_datasets.crowd.plan import QUANTITIES, predict
     from lrl_datasets.sources import campaign_toml
 
     folder = campaign.parent if campaign.name == campaign_toml.FILE else campaign
     file = campaign_toml.load(folder)
-    writing, judging = _stages(file)
-    floor = minimum_hourly_pay or (file.money.minimum_hourly_pay if file.money else None)
-    fee = platform_fee if platform_fee is not None else (file.money.platform_fee if file.money else None)
-    if floor is None or fee is None:
-        raise LrlError(
-            f"{folder / campaign_toml.FILE}: a plan needs the floor for an hour of work and the platform's fee, and "
-            "neither has a default: write [money] or give --minimum-hourly-pay and --platform-fee"
-        )
-    answers = _stage(writing, answer_seconds)
-    rules: Any = writing.rules
-    wanted = Plan(
-        prompts=prompts or prompts_of(folder, file, file.stage.index(writing) + 1),
-        minimum_hourly_pay=floor,
-        platform_fee=fee,
-        crowd=counts(crowd),
-        answers=answers,
-        judgements=_stage(judging, judgement_seconds),
-        most_answers=(rules.overlap_limit if rules else None) or 2 * answers.overlap + 1,
-    )
+    wanted = planned(
+        folder, file, crowd=counts(crowd), prompts=prompts, minimum_hourly_pay=minimum_hourly_pay,
+        platform_fee=platform_fee, answer_seconds=answer_seconds, judgement_seconds=judgement_seconds,
+    )  # fmt: skip
     with err.status("planning"):
         told = predict(wanted, level=level)
     currency = file.money.currency if file.money else ""
@@ -88,6 +74,47 @@ def plan(
     )
     for warning in told.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False)
+
+
+def planned(
+    folder: Path,
+    file: CampaignFile,
+    *,
+    crowd: Mapping[str, int],
+    prompts: int | None = None,
+    minimum_hourly_pay: float | None = None,
+    platform_fee: float | None = None,
+    answer_seconds: float = 180,
+    judgement_seconds: float = 25,
+) -> Plan:
+    """Read a campaign's plan from its `campaign.toml`; what is given goes before what stands there."""
+    from lrl_datasets.crowd.plan import Plan
+    from lrl_datasets.sources import campaign_toml
+
+    writing, judging = _stages(file)
+    comparing = [stage for stage in file.stage if stage.kind == "preference"]
+    compared = comparing[0].tasks if comparing else None
+    floor = minimum_hourly_pay or (file.money.minimum_hourly_pay if file.money else None)
+    fee = platform_fee if platform_fee is not None else (file.money.platform_fee if file.money else None)
+    if floor is None or fee is None:
+        raise LrlError(
+            f"{folder / campaign_toml.FILE}: a plan needs the floor for an hour of work and the platform's fee, and "
+            "neither has a default: write [money] or give --minimum-hourly-pay and --platform-fee"
+        )
+    answers = _stage(writing, answer_seconds)
+    rules: Any = writing.rules
+    return Plan(
+        prompts=prompts or prompts_of(folder, file, file.stage.index(writing) + 1),
+        minimum_hourly_pay=floor,
+        platform_fee=fee,
+        crowd=crowd,
+        answers=answers,
+        judgements=_stage(judging, judgement_seconds),
+        most_answers=(rules.overlap_limit if rules else None) or 2 * answers.overlap + 1,
+        comparisons=_stage(comparing[0], judgement_seconds) if comparing else None,
+        pairs=compared.comparisons if compared else None,
+        majority=judging.rules.aggregation == "majority",
+    )
 
 
 @commands.command()
@@ -149,7 +176,7 @@ def _stages(file: CampaignFile) -> tuple[AnswerStage, JudgementStage]:
     return writing[0], judging[0]
 
 
-def _stage(stage: AnswerStage | JudgementStage, seconds: float) -> Stage:
+def _stage(stage: AnswerStage | Judging, seconds: float) -> Stage:
     from lrl_datasets.crowd.plan import Stage
     from lrl_datasets.sources.campaign_tasks import Tasks
 
@@ -164,12 +191,14 @@ def _stage(stage: AnswerStage | JudgementStage, seconds: float) -> Stage:
         exam_pass=terms.exam_pass,
         ban_after=terms.ban_after,
         ban_below=terms.ban_below,
+        confidence=getattr(stage.rules, "overlap_confidence", None),
+        limit=getattr(stage.rules, "overlap_limit", None),
     )
 
 
 def _number(name: str, value: float) -> str:
     if name in ("label error", "bad among accepted"):
         return f"{value:.1%}"
-    if name in ("answers written", "judgements", "accepted rows"):
+    if name in ("answers written", "judgements", "comparisons", "accepted rows"):
         return f"{value:,.0f}"
     return f"{value:,.2f}"

@@ -8,14 +8,15 @@ and counts. In each draw
    at most one turn at each suite;
 2. answers are good as often as their writers write well;
 3. each suite of answers gets so many different judges; control tasks ban those who fail them, from the task on at
-   which they have failed; their votes are not counted, and asked for again unless they are paid all the same;
-4. an answer is accepted by the majority of the votes that count, and a rejected one reopens its prompt with one more
-   answer, up to a limit;
-5. money is suites paid · price · (1 + fee), exam included; what is refused is paid only where the plan says so.
+   which they have failed and for good; their votes are not counted, and asked for again unless they are paid all the
+   same; where the campaign asks until it is sure, it asks here;
+4. the votes that count are weighed (`_Panel.believed`) over all rounds so far, and an answer that is rejected reopens
+   its prompt with one more, up to a limit;
+5. pairs of a prompt's answers are compared, where the campaign does that;
+6. money is suites paid · price · (1 + fee), exam included; what is refused is paid only where the plan says so.
 
 The intervals hold the chance of the campaign and of who comes. What they cannot hold is a wrong assumption: a pilot
-of a hundred tasks with `lrl crowd cost` says what the crowd is like. A better aggregation than the majority makes
-fewer errors than is told here.
+of a hundred tasks with `lrl crowd cost` says what the crowd is like.
 """
 
 from __future__ import annotations
@@ -27,14 +28,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lrl_datasets.crowd.overlap import SMOOTHING
 from lrl_datasets.crowd.simulation import HOURS, SPREAD, TASK_PACE, TYPES, WORKER_PACE
 from lrl_datasets.errors import LrlError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-DRAWS = 400
-"""Draws of the campaign; the interval's ends are then known to about a tenth of its width."""
+DRAWS = 200
+"""Draws of the campaign; a tenth of them lie outside of the interval, 20 ± 4."""
+ITERATIONS = 8
+"""Of Dawid and Skene's estimate in each round; it goes on where the last round ended."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,10 @@ class Stage:
     exam_pass: float = 0.0
     ban_after: int = 0
     ban_below: float = 0.0
+    confidence: float | None = None
+    """Dynamic overlap: more votes one at a time until they are so sure (`overlap.confidence`) …"""
+    limit: int | None = None
+    """… or so many were given; twice the overlap plus one when None."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,13 @@ class Plan:
     judgements: Stage
     most_answers: int | None = None
     """Answers a prompt gets at most, when rejected ones reopen it; None: nothing is reopened."""
+    comparisons: Stage | None = None
+    """Where the campaign compares answers: an overlap is that of a pair."""
+    pairs: int | None = None
+    """Pairs of a prompt that are compared at most; None: all."""
+    majority: bool = False
+    """Whether votes are counted, one like the other, or weighed (as Dawid and Skene do; other methods that weigh
+    them come close to it)."""
     refused_is_paid: bool = False
     """Whether rejected answers and the suites of judges who failed are paid. Where they are not, as
     `lrl crowd decide` has it, the votes of those judges are asked for again."""
@@ -99,13 +114,15 @@ QUANTITIES = {
     "paid to workers": "of it",
     "answers written": "by the first crowd",
     "judgements": "asked for, control tasks and exam included",
+    "comparisons": "asked for, control tasks and exam included",
     "days": "from the first task to the last",
-    "accepted rows": "answers that the majority accepts",
+    "accepted rows": "answers that the votes accept",
     "cost per accepted row": "",
     "label error": "share of judged answers that are accepted or rejected wrongly",
     "bad among accepted": "share of accepted answers that are not helpful",
     "hourly pay, answers": "of the median worker",
     "hourly pay, judgements": "of the median worker",
+    "hourly pay, comparisons": "of the median worker",
 }
 
 
@@ -123,7 +140,7 @@ def predict(plan: Plan, *, level: float = 0.9, draws: int = DRAWS, seed: int = 0
         The plan cannot be carried out: nobody comes, or a task needs more workers than there are.
     """
     _check(plan)
-    prices = {"answers": _price(plan, plan.answers), "judgements": _price(plan, plan.judgements)}
+    prices = {name: _price(plan, stage) for name, stage in _stages(plan).items()}
     random = np.random.default_rng([seed, 4])
     drawn: dict[str, list[float]] = {name: [] for name in QUANTITIES}
     for _ in range(draws):
@@ -132,6 +149,8 @@ def predict(plan: Plan, *, level: float = 0.9, draws: int = DRAWS, seed: int = 0
     tail = (1 - level) / 2
     quantities = {}
     for name, values in drawn.items():
+        if not values:
+            continue  # of a stage that the campaign has not
         known = [value for value in values if not math.isnan(value)]
         low, high = np.quantile(known, [tail, 1 - tail]) if known else (math.nan, math.nan)
         mean = float(np.mean(known)) if known else math.nan
@@ -139,12 +158,17 @@ def predict(plan: Plan, *, level: float = 0.9, draws: int = DRAWS, seed: int = 0
     return Prediction(quantities, level, prices, tuple(_warnings(plan, quantities)))
 
 
+def _stages(plan: Plan) -> dict[str, Stage]:
+    stages = {"answers": plan.answers, "judgements": plan.judgements}
+    return stages if plan.comparisons is None else stages | {"comparisons": plan.comparisons}
+
+
 def _check(plan: Plan) -> None:
     unknown = sorted(set(plan.crowd) - set(TYPES))
     if unknown:
         raise LrlError(f"no such type of worker: {unknown[0]}; types: {', '.join(TYPES)}")
     workers = sum(plan.crowd.values())
-    for name, stage in (("answer", plan.answers), ("judgement", plan.judgements)):
+    for name, stage in _stages(plan).items():
         if stage.overlap > workers:
             raise LrlError(f"{stage.overlap} workers a task ({name}) of a crowd of {workers}")
     if plan.prompts < 1 or plan.minimum_hourly_pay <= 0:
@@ -161,7 +185,7 @@ def _price(plan: Plan, stage: Stage) -> float:
 
 def _warnings(plan: Plan, quantities: Mapping[str, Predicted]) -> list[str]:
     warnings = []
-    for stage in ("answers", "judgements"):
+    for stage in _stages(plan):
         pay = quantities[f"hourly pay, {stage}"]
         if pay.mean < plan.minimum_hourly_pay:
             warnings.append(
@@ -194,45 +218,230 @@ class _Crowd:
 
 def _campaign(plan: Plan, prices: Mapping[str, float], random: np.random.Generator) -> dict[str, float]:
     crowd = _draw_crowd(plan.crowd, random)
-    exam_right, passed = _exam(crowd, plan.judgements, random)
+    panel = _Panel(plan.judgements, crowd, random)
+    most = plan.most_answers or plan.answers.overlap
     missing = np.full(plan.prompts, plan.answers.overlap)
-    left = np.full(plan.prompts, (plan.most_answers or plan.answers.overlap) - plan.answers.overlap)
-    written = accepted = wrong = bad = suites = tasks = 0
+    prompt = np.empty(0, dtype=np.int64)
+    good = np.empty(0, dtype=bool)
+    chance = np.empty(0)
     days = 0.0
-    while missing.any():
+    while True:
         count = int(missing.sum())
-        pages = math.ceil(count / plan.answers.suite)
-        most = np.full(len(passed), pages / plan.answers.overlap)
-        turns, time = _turns(crowd.speed, most, pages)
-        authors = _takes(turns, plan.answers.suite, count, random)
-        days += _days(plan.answers, time, plan.answers.suite)
-        good = random.random(count) < crowd.writes_well[authors]
-        votes = _votes(crowd, passed, exam_right, good, authors, plan, random)
-        days += _days(plan.judgements, votes.time, votes.suite)
-        yes = votes.yes
-        suites, tasks, written = suites + votes.suites, tasks + votes.tasks, written + count
-        accepted, wrong, bad = accepted + yes.sum(), wrong + (yes != good).sum(), bad + (yes & ~good).sum()
-        refused = np.bincount(np.repeat(np.arange(plan.prompts), missing)[~yes], minlength=plan.prompts)
-        missing = np.minimum(refused, left)
-        left = left - missing
-    exam_tasks = plan.judgements.exam * len(passed)
-    answers_paid = written if plan.refused_is_paid else accepted
-    paid = math.ceil(answers_paid / plan.answers.suite) * prices["answers"]
-    paid += (suites + exam_tasks / plan.judgements.suite) * prices["judgements"]
+        again = panel.lacking(plan.refused_is_paid)
+        if not count and not again.any():
+            break
+        authors = np.empty(0, dtype=np.int64)
+        if count:
+            pages = math.ceil(count / plan.answers.suite)
+            turns, time = _turns(crowd.speed, np.full(len(crowd.pace), pages / plan.answers.overlap), pages)
+            authors = _takes(turns, plan.answers.suite, count, random)
+            days += _days(plan.answers, time, plan.answers.suite)
+            prompt = np.concatenate([prompt, np.repeat(np.arange(plan.prompts), missing)])
+            good = np.concatenate([good, random.random(count) < crowd.writes_well[authors]])
+        days += panel.ask(authors, good, again)
+        before = np.concatenate([chance, np.full(count, np.nan)])
+        chance = panel.believed(before, majority=plan.majority)
+        waiting = panel.lacking(plan.refused_is_paid) > 0
+        yes = (chance > 0.5) & ~waiting
+        kept = np.bincount(prompt[yes | waiting], minlength=plan.prompts)
+        given = np.bincount(prompt, minlength=plan.prompts)
+        missing = np.minimum(np.maximum(plan.answers.overlap - kept, 0), np.maximum(most - given, 0))
+    written, accepted = len(good), int(yes.sum())
+    exams = plan.judgements.exam * len(crowd.pace)
+    of_writers = np.ones(written, dtype=bool) if plan.refused_is_paid else yes
+    paid = math.ceil(of_writers.sum() / plan.answers.suite) * prices["answers"]
+    paid += (panel.paid(plan.refused_is_paid).sum() + exams / plan.judgements.suite) * prices["judgements"]
+    found = {
+        "answers written": float(written),
+        "judgements": float(panel.tasks + exams),
+        "accepted rows": float(accepted),
+        "label error": float((yes != good).mean()),
+        "bad among accepted": float((yes & ~good).sum() / accepted) if accepted else math.nan,
+        "hourly pay, answers": _median_pay(
+            np.bincount(panel.authors[of_writers], minlength=len(crowd.pace)) * prices["answers"] / plan.answers.suite,
+            np.bincount(panel.authors, minlength=len(crowd.pace)), plan.answers, crowd.pace, random,
+        ),
+        "hourly pay, judgements": panel.hourly(prices["judgements"], plan.refused_is_paid),
+    }  # fmt: skip
+    if plan.comparisons is not None:
+        pairs = _Panel(plan.comparisons, crowd, random)
+        per = np.bincount(prompt, minlength=plan.prompts)
+        per = np.minimum(per * (per - 1) // 2, per * (per - 1) if plan.pairs is None else plan.pairs)
+        # Who wrote one of the two may not compare them; the other author makes too little difference to be drawn.
+        first = np.searchsorted(np.sort(prompt), np.repeat(np.arange(plan.prompts), per))
+        authors = panel.authors[np.argsort(prompt, kind="stable")[first]]
+        days += pairs.ask(authors, np.ones(len(authors), dtype=bool), np.empty(0, dtype=np.int64))
+        while (again := pairs.lacking(plan.refused_is_paid)).any():
+            days += pairs.ask(authors[:0], np.ones(len(authors), dtype=bool), again)
+        exams = plan.comparisons.exam * len(crowd.pace)
+        paid += (pairs.paid(plan.refused_is_paid).sum() + exams / plan.comparisons.suite) * prices[
+            "comparisons"
+        ]
+        found["comparisons"] = float(pairs.tasks + exams)
+        found["hourly pay, comparisons"] = pairs.hourly(prices["comparisons"], plan.refused_is_paid)
     cost = paid * (1 + plan.platform_fee)
-    return {
+    return found | {
         "cost": cost,
         "paid to workers": paid,
-        "answers written": float(written),
-        "judgements": float(tasks + exam_tasks),
         "days": days,
-        "accepted rows": float(accepted),
         "cost per accepted row": cost / accepted if accepted else math.nan,
-        "label error": wrong / written,
-        "bad among accepted": bad / accepted if accepted else math.nan,
-        "hourly pay, answers": _median_pay(crowd.pace, plan.answers, prices["answers"]),
-        "hourly pay, judgements": _median_pay(crowd.pace[passed], plan.judgements, prices["judgements"]),
     }
+
+
+@dataclass
+class _Panel:
+    """The judges of one stage, over all its rounds."""
+
+    stage: Stage
+    crowd: _Crowd
+    random: np.random.Generator
+    tasks: int = 0
+
+    def __post_init__(self) -> None:
+        self.right, self.passed = _exam(self.crowd, self.stage, self.random)
+        """Control tasks right so far, exam included; who may work."""
+        people = len(self.crowd.pace)
+        self.golden = np.full(people, float(self.stage.exam))
+        self.suites = np.zeros(people)
+        self.rounds = 0
+        self.authors: Ints = np.empty(0, dtype=np.int64)
+        self.voters: Ints = np.empty((0, self.stage.overlap), dtype=np.int64)
+        """Task × turn → worker, -1 where nobody is."""
+        self.says: Bools = np.empty((0, self.stage.overlap), dtype=bool)
+
+    @property
+    def banned(self) -> Bools:
+        """Whoever has failed the control tasks, over all rounds (`rules.failed_worker`): none of his votes count."""
+        failed = self.right < self.stage.ban_below * self.golden - 1e-9
+        return (self.golden >= max(self.stage.ban_after, 1)) & failed & (self.stage.ban_after > 0)
+
+    @property
+    def counted(self) -> Bools:
+        """Which votes count."""
+        return np.asarray((self.voters >= 0) & ~self.banned[self.voters])
+
+    def lacking(self, refused_is_paid: bool) -> Ints:
+        """Return how many votes each task lacks: `overlap.wanted`; none is replaced where refused ones are paid."""
+        stage, counted = self.stage, self.counted
+        if refused_is_paid or not len(counted):
+            return np.zeros(len(counted), dtype=np.int64)
+        missing = np.maximum(stage.overlap - counted.sum(axis=1), 0)
+        if stage.confidence is not None:
+            skill = (SMOOTHING + self.right) / (2 * SMOOTHING + self.golden)
+            own = np.where(counted, skill[self.voters], 0.0)
+            odds = np.log(skill / (1 - skill))[self.voters] * counted
+            sure = 1 / (1 + np.exp(-np.where(self.says, odds, -odds).sum(axis=1)))
+            leads = np.where(self.says, own, -own).sum(axis=1) >= 0
+            unsure = np.where(leads, sure, 1 - sure) < stage.confidence
+            missing = np.where((missing == 0) & unsure, 1, missing)
+        given = (self.voters >= 0).sum(axis=1)
+        limit = 2 * stage.overlap + 1 if stage.limit is None else stage.limit
+        room = (self.passed & ~self.banned).sum() - counted.sum(axis=1) - 1  # people who could still be asked
+        return np.asarray(np.clip(np.minimum(missing, limit - given), 0, np.maximum(room, 0)))
+
+    def ask(self, authors: Ints, good: Bools, again: Ints) -> float:
+        """Hand out new tasks, and old ones to so many more people each; returns the days that it takes."""
+        stage, random = self.stage, self.random
+        may, room = self.passed & ~self.banned, stage.suite * (1 - stage.golden_share)
+        if may.sum() <= stage.overlap:
+            may = self.passed.copy()  # the campaign waits for people who pass
+        done, time, tasks, size = np.zeros(len(may)), 0.0, 0, float(stage.suite)
+        suites = max(math.ceil(len(authors) / room - 1e-9), 1)
+        lists = math.ceil(again.sum() / room)
+        control = _control_tasks(self.crowd, stage, suites + lists, random)
+        old = _again(self.crowd.speed, may, self.authors, self.voters, again, random)
+        new = np.full((len(authors), stage.overlap), -1)
+        if len(authors):
+            golden = math.floor(suites * stage.suite * stage.golden_share + 0.5)
+            of = np.minimum((random.permutation(len(authors)) / room).astype(int), suites - 1)
+            allowed = np.tile(may, (suites, 1))
+            allowed[of, authors] = False
+            late = stage.exam / stage.suite if not self.rounds else 0.0
+            carried = (self.right, self.golden) if not self.rounds else (0 * self.right, 0 * self.golden)
+            last = _banned_after(control, *carried, stage)
+            who, _, time = _judges(self.crowd.speed, allowed, last, late, stage.overlap, random)
+            new = who[of]
+            done += np.bincount(who[who >= 0], minlength=len(may))
+            tasks = (len(authors) + golden) * stage.overlap
+            size = (len(authors) + golden) / suites
+        if lists:
+            done += np.bincount(old[old >= 0], minlength=len(may)) / room
+            time += lists * (stage.suite / size) / max(float(self.crowd.speed[may].sum()), 1e-9)
+            # Suites of as many votes each: their last one may be short.
+            tasks += sum(_full(int((again == n).sum()), stage) * int(n) for n in np.unique(again[again > 0]))
+        self.tasks += tasks
+        self.suites += done
+        seen = np.minimum(np.rint(done * stage.suite * stage.golden_share).astype(int), control.shape[1])
+        self.golden += seen
+        self.right += np.take_along_axis(
+            np.concatenate([np.zeros((len(may), 1)), np.cumsum(control, axis=1)], axis=1),
+            seen[:, None],
+            axis=1,
+        )[:, 0]
+        self._hear(authors, good, old, new)
+        self.rounds += 1
+        return _days(stage, time, size) if tasks else 0.0
+
+    def _hear(self, authors: Ints, good: Bools, old: Ints, new: Ints) -> None:
+        """Write down who was asked, and what they say."""
+        wide = max(self.voters.shape[1] + old.shape[1], new.shape[1])
+        voters = np.full((len(self.authors) + len(authors), wide), -1)
+        before = len(self.authors)
+        voters[:before, : self.voters.shape[1]] = self.voters
+        voters[:before, self.voters.shape[1] : self.voters.shape[1] + old.shape[1]] = old
+        voters[before:, : new.shape[1]] = new
+        crowd, random = self.crowd, self.random
+        right = np.where(good[:, None], crowd.right[0][voters], crowd.right[1][voters])
+        ring = random.random(len(good)) < crowd.ring_right
+        correct = np.where(crowd.ring[voters], ring[:, None], random.random(voters.shape) < right)
+        says = correct == good[:, None]
+        says[:before, : self.says.shape[1]] = self.says  # what was said stays said
+        self.authors = np.concatenate([self.authors, authors])
+        self.voters, self.says = voters, says
+
+    def believed(self, chance: Floats, majority: bool) -> Floats:
+        """Return the posterior that each answer is good: the share of yes, or Dawid and Skene's.
+
+        `chance` is the last round's posterior, nan where there is none: the iteration goes on from there.
+        """
+        counted = self.counted
+        n = counted.sum(axis=1)
+        share: Floats = np.divide((self.says & counted).sum(axis=1), n, out=np.full(len(n), 0.5), where=n > 0)
+        if majority:
+            return share
+        task, turn = np.nonzero(counted)
+        worker, yes = self.voters[task, turn], self.says[task, turn].astype(float)
+        chance, people = np.where(np.isnan(chance), share, chance), len(self.crowd.pace)
+        for _ in range(ITERATIONS):
+            weight, prior = chance[task], float(np.clip(chance.mean(), 1e-3, 1 - 1e-3))
+            rate = [
+                (np.bincount(worker, part * yes, people) + 0.01) / (np.bincount(worker, part, people) + 0.02)
+                for part in (weight, 1 - weight)
+            ]
+            said = np.where(
+                yes > 0, np.log(rate[0] / rate[1])[worker], np.log((1 - rate[0]) / (1 - rate[1]))[worker]
+            )
+            odds = math.log(prior / (1 - prior)) + np.bincount(task, said, len(n))
+            chance = 1 / (1 + np.exp(-np.clip(odds, -500, 500)))
+        return np.asarray(chance)
+
+    def paid(self, refused_is_paid: bool) -> Floats:
+        """Return each worker's suites that are paid: who was banned has none."""
+        return self.suites if refused_is_paid else self.suites * ~self.banned
+
+    def hourly(self, price: float, refused_is_paid: bool) -> float:
+        """Return what the median worker earns per hour, those among them who are refused."""
+        exams = self.stage.exam / self.stage.suite
+        earned = (self.paid(refused_is_paid) + exams) * price
+        tasks = self.suites * self.stage.suite + self.stage.exam
+        return _median_pay(earned, tasks, self.stage, self.crowd.pace, self.random)
+
+
+def _full(tasks: int, stage: Stage) -> int:
+    """Return how many tasks the suites with so many ordinary ones hold, control tasks among them."""
+    return tasks + math.floor(
+        math.ceil(tasks / (stage.suite * (1 - stage.golden_share))) * stage.suite * stage.golden_share + 0.5
+    )
 
 
 def _draw_crowd(counts: Mapping[str, int], random: np.random.Generator) -> _Crowd:
@@ -297,55 +506,6 @@ def _takes(turns: Floats, suite: int, count: int, random: np.random.Generator) -
     ends[-1] = suites
     who = random.permutation(np.repeat(order, np.diff(ends, prepend=0).astype(int)))
     return np.repeat(who, suite)[:count]
-
-
-@dataclass
-class _Votes:
-    yes: Bools
-    """The majority's word on each answer."""
-    suites: int
-    """Suites that are paid."""
-    suite: float
-    """Tasks in one of them."""
-    tasks: int
-    time: float
-    """In the unit of `_Crowd.speed`."""
-
-
-def _votes(
-    crowd: _Crowd,
-    passed: Bools,
-    exam_right: Floats,
-    good: Bools,
-    authors: Ints,
-    plan: Plan,
-    random: np.random.Generator,
-) -> _Votes:
-    stage = plan.judgements
-    room = stage.suite * (1 - stage.golden_share)
-    suites = max(math.ceil(len(good) / room - 1e-9), 1)
-    golden = math.floor(suites * stage.suite * stage.golden_share + 0.5)
-    of = np.minimum((random.permutation(len(good)) / room).astype(int), suites - 1)
-    allowed = np.tile(passed, (suites, 1))
-    allowed[of, authors] = False
-    last = _banned_after(crowd, exam_right, suites, stage, random)
-    who, active, time = _judges(crowd.speed, allowed, last, stage.exam / stage.suite, stage.overlap, random)
-    chosen = who[of]
-    counted = (chosen >= 0) & active[chosen]
-    tasks, suites_paid = (len(good) + golden) * stage.overlap, int((who >= 0).sum())
-    if not plan.refused_is_paid:
-        again = _again(crowd.speed, active, authors, chosen, stage.overlap - counted.sum(axis=1), random)
-        chosen = np.concatenate([chosen, again], axis=1)
-        counted = np.concatenate([counted, again >= 0], axis=1)
-        more = math.ceil((again >= 0).sum() / room)
-        tasks += more * stage.suite
-        suites_paid = int(((who >= 0) & active[who]).sum()) + more
-    right = np.where(good[:, None], crowd.right[0][chosen], crowd.right[1][chosen])
-    ring = random.random(len(good)) < crowd.ring_right
-    says_right = np.where(crowd.ring[chosen], ring[:, None], random.random(chosen.shape) < right)
-    yes = ((says_right == good[:, None]) & counted).sum(axis=1)
-    time *= tasks / ((len(good) + golden) * stage.overlap)
-    return _Votes(yes * 2 > counted.sum(axis=1), suites_paid, (len(good) + golden) / suites, tasks, time)
 
 
 def _again(
@@ -432,19 +592,21 @@ def _different(chance: Floats, overlap: int, random: np.random.Generator) -> Int
     return who
 
 
-def _banned_after(
-    crowd: _Crowd, exam_right: Floats, suites: int, stage: Stage, random: np.random.Generator
-) -> Floats:
-    """Return after how many suites each worker is banned; infinity: never."""
-    never = np.full(len(crowd.pace), math.inf)
-    if not stage.ban_after or not stage.golden_share:
-        return never
+def _control_tasks(crowd: _Crowd, stage: Stage, suites: int, random: np.random.Generator) -> Bools:
+    """Draw whether each worker would get each of the round's control tasks right; half of them are good answers."""
     tasks = math.ceil(suites * stage.suite * stage.golden_share)
-    bad = random.random((len(never), tasks)) < 0.5
+    bad = random.random((len(crowd.pace), tasks)) < 0.5
     chance = np.where(bad, crowd.right[1][:, None], crowd.right[0][:, None])
-    right = np.cumsum(random.random(bad.shape) < chance, axis=1) + exam_right[:, None]
-    number = np.arange(1, tasks + 1) + stage.exam
-    failed = (number >= stage.ban_after) & (right < stage.ban_below * number - 1e-9)
+    return np.asarray(random.random(bad.shape) < chance)
+
+
+def _banned_after(control: Bools, right: Floats, golden: Floats, stage: Stage) -> Floats:
+    """Return after how many suites of a round each worker is sent away; infinity: never."""
+    if not stage.ban_after or not control.shape[1]:
+        return np.full(len(control), math.inf)
+    number = np.arange(1, control.shape[1] + 1) + golden[:, None]
+    failed = np.cumsum(control, axis=1) + right[:, None] < stage.ban_below * number - 1e-9
+    failed &= number >= stage.ban_after
     first: Floats = np.where(failed.any(axis=1), failed.argmax(axis=1) + 1, math.inf)
     after: Floats = np.ceil(first / (stage.suite * stage.golden_share))
     return after
@@ -456,6 +618,14 @@ def _days(stage: Stage, time: float, suite: float) -> float:
     return time * seconds / 3600 + seconds / 86400
 
 
-def _median_pay(pace: Floats, stage: Stage, price: float) -> float:
-    seconds = stage.seconds * math.exp(TASK_PACE**2 / 2) * pace * stage.suite
-    return float(np.median(price * 3600 / seconds))
+def _median_pay(
+    earned: Floats, tasks: Floats | Ints, stage: Stage, pace: Floats, random: np.random.Generator
+) -> float:
+    """Return what the median worker earned per hour, of those who did something."""
+    busy = tasks > 0
+    if not busy.any():
+        return math.nan
+    mean = stage.seconds * math.exp(TASK_PACE**2 / 2) * pace[busy]
+    spread = math.sqrt(math.exp(TASK_PACE**2) - 1) / np.sqrt(tasks[busy])
+    seconds = mean * tasks[busy] * np.maximum(1 + spread * random.normal(size=busy.sum()), 0.1)
+    return float(np.median(earned[busy] / seconds * 3600))

@@ -13,20 +13,20 @@ from lrl_datasets.crowd.tasks import suites
 
 PLANS = {
     "plain": Plan(
-        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3, refused_is_paid=True,
+        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3, refused_is_paid=True, majority=True,
         crowd={"expert": 6, "average": 18, "hasty": 3, "spammer": 3},
         answers=Stage(suite=1, overlap=2, seconds=180, price=0.2),
         judgements=Stage(suite=7, overlap=5, seconds=25, price=0.16, golden_share=1 / 7),
     ),
     "banned, reopened": Plan(
-        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3, refused_is_paid=True,
+        prompts=80, minimum_hourly_pay=3.0, platform_fee=0.3, refused_is_paid=True, majority=True,
         crowd={"expert": 5, "average": 15, "hasty": 3, "spammer": 3, "adversarial": 2, "collusive": 3},
         answers=Stage(suite=1, overlap=1, seconds=180, price=0.2),
         judgements=Stage(suite=7, overlap=3, seconds=25, price=0.16, golden_share=1 / 7, ban_after=3, ban_below=0.6),
         most_answers=3,
     ),
     "exam": Plan(
-        prompts=60, minimum_hourly_pay=3.0, platform_fee=0.2, refused_is_paid=True,
+        prompts=60, minimum_hourly_pay=3.0, platform_fee=0.2, refused_is_paid=True, majority=True,
         crowd={"expert": 6, "average": 18, "hasty": 6, "spammer": 6},
         answers=Stage(suite=1, overlap=1, seconds=120, price=0.15),
         judgements=Stage(suite=5, overlap=3, seconds=25, price=0.12, golden_share=0.2, exam=6, exam_pass=0.75),
@@ -41,7 +41,11 @@ def run(plan: Plan, seed: int) -> dict[str, float]:
     wanted = {f"p{n}": plan.answers.overlap for n in range(plan.prompts)}
     had: Counter[str] = Counter()
     wrote: defaultdict[str, list[str]] = defaultdict(list)
-    money = judgements = written = accepted = wrong = bad = days = 0.0
+    control: defaultdict[str, list[bool]] = defaultdict(list)
+    votes: list[dict[str, Any]] = []
+    prompt_of: dict[str, str] = {}
+    good: dict[str, bool] = {}
+    money = judgements = days = 0.0
     for turn in range(plan.most_answers or 1):
         tasks = [task(name, number, wrote[name]) for name, number in wanted.items()]
         answered = simulation._work(
@@ -59,8 +63,8 @@ def run(plan: Plan, seed: int) -> dict[str, float]:
             for name, (_, worker) in authors.items()
         }
         judged = simulation.judge(
-            filled([task(name, plan.judgements.overlap, [worker]) for name, (_, worker) in authors.items()],
-                   GOLDEN, plan.judgements, seed + turn),
+            filled([task(name, plan.judgements.overlap, [worker, *failed(control, plan.judgements)])
+                    for name, (_, worker) in authors.items()], GOLDEN, plan.judgements, seed + turn),
             truths, ("yes", "no"), workers, terms(plan.judgements), 100 * seed + turn,
         ).to_pylist()  # fmt: skip
         money += plan.judgements.price * len({row["assignment"] for row in judged if row["suite"] > 0})
@@ -68,25 +72,32 @@ def run(plan: Plan, seed: int) -> dict[str, float]:
         money += plan.judgements.price * len(exam) / plan.judgements.suite
         judgements += len(judged)
         days += duration(judged)
-        yes = accepted_by_majority(judged, plan.judgements)
-        written += len(authors)
-        accepted += sum(yes[name] for name in authors)
-        wrong += sum(yes[name] != (truths[name] == "yes") for name in authors)
-        bad += sum(yes[name] and truths[name] == "no" for name in authors)
-        refused = Counter(prompt for name, (prompt, _) in authors.items() if not yes[name])
+        for row in judged:
+            if row["golden"] is not None:
+                control[row["worker"]].append(row["output"] == row["golden"])
+        votes += judged
+        prompt_of |= {name: prompt for name, (prompt, _) in authors.items()}
+        good |= {name: truth == "yes" for name, truth in truths.items()}
+        # Who fails later is not counted in what he said before either: everything is decided anew.
+        yes = accepted_by_majority(votes, failed(control, plan.judgements))
         had.update(prompt for prompt, _ in authors.values())
+        kept = Counter(prompt for name, prompt in prompt_of.items() if yes[name])
         most = plan.most_answers or plan.answers.overlap
-        wanted = {name: min(number, most - had[name]) for name, number in refused.items() if had[name] < most}
+        lacking = {
+            name: min(plan.answers.overlap - kept[name], most - number) for name, number in had.items()
+        }
+        wanted = {name: number for name, number in lacking.items() if number > 0}
         if not wanted:
             break
     return {
         "cost": money * (1 + plan.platform_fee),
-        "answers written": written,
+        "answers written": len(good),
         "judgements": judgements,
-        "accepted rows": accepted,
+        "accepted rows": sum(yes.values()),
         "days": days,
-        "label error": wrong / written,
-        "bad among accepted": bad / accepted,
+        "label error": sum(yes[name] != truth for name, truth in good.items()) / len(good),
+        "bad among accepted": sum(yes[name] and not truth for name, truth in good.items())
+        / sum(yes.values()),
     }
 
 
@@ -96,17 +107,17 @@ def duration(rows: list[dict[str, Any]]) -> float:
     ).total_seconds() / 86400
 
 
-def accepted_by_majority(judged: list[dict[str, Any]], stage: Stage) -> Counter[str]:
-    """More than half of the counted votes say yes; who failed the control tasks is not counted."""
-    golden: defaultdict[str, list[bool]] = defaultdict(list)
-    for row in judged:
-        if row["golden"] is not None:
-            golden[row["worker"]].append(row["output"] == row["golden"])
-    failed = {
+def failed(control: dict[str, list[bool]], stage: Stage) -> set[str]:
+    """Whoever has failed the control tasks of all rounds so far: no more tasks, and no vote counts."""
+    return {
         worker
-        for worker, right in golden.items()
+        for worker, right in control.items()
         if stage.ban_after and len(right) >= stage.ban_after and sum(right) < stage.ban_below * len(right)
     }
+
+
+def accepted_by_majority(judged: list[dict[str, Any]], failed: set[str]) -> Counter[str]:
+    """More than half of the counted votes say yes."""
     votes: defaultdict[str, list[bool]] = defaultdict(list)
     for row in judged:
         if row["golden"] is None and row["worker"] not in failed:
