@@ -19,10 +19,7 @@ def test_a_small_campaign_from_plan_to_release(tmp_path: Path) -> None:
     assert 12 <= came["answers written"] <= 30
     assert came["judgements"] >= 5 * came["answers written"]
     # What is accepted is what the release publishes, and money is counted once.
-    assert (
-        sum(split["rows"] for split in figures["release"]["default"]["splits"].values())
-        == came["accepted rows"]
-    )
+    assert sum(split["rows"] for split in figures["release"]["default"].values()) == came["accepted rows"]
     assert abs(came["cost"] - 1.3 * came["paid to workers"]) < 0.01
-    assert all(low <= mean <= high for mean, low, high in plan.values())
+    assert all(low - 1e-6 <= mean <= high + 1e-6 for mean, low, high in plan.values())
     assert list((folder / "exports").glob("pairs-*.tsv"))
