@@ -36,7 +36,7 @@ def rank(
         typer.Argument(
             metavar="TABLE|CAMPAIGN",
             help="A table (CSV, JSON Lines, Parquet) with one comparison a row, or a campaign folder with a preference "
-            "stage, whose answers name their model (`model_name` in [stage.columns]).",
+            "stage, whose answers name their model (`model_name` among the stage's columns).",
         ),
     ],
     left: Annotated[

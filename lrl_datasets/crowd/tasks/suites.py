@@ -41,8 +41,8 @@ def fill(tasks: pa.Table, golden: pa.Table, *, suite: int, golden_share: float, 
     Parameters
     ----------
     tasks, golden
-        `tasks_schema`, `suite` ignored. Tasks of different overlap never share a suite: a platform gives a
-        suite as a whole.
+        `tasks_schema`. Tasks of different overlap never share a suite: a platform gives a suite as a whole.
+        Neither do tasks of a different `suite` here: the two orders of a pair are kept apart by it.
     suite
         Tasks in a suite, control tasks among them.
     golden_share
@@ -85,8 +85,11 @@ def fill(tasks: pa.Table, golden: pa.Table, *, suite: int, golden_share: float, 
 
 
 def _by_overlap(tasks: list[dict[str, Any]], random: np.random.Generator) -> Iterator[list[dict[str, Any]]]:
-    for overlap in sorted({row["overlap"] for row in tasks}, reverse=True):
-        alike = sorted((row for row in tasks if row["overlap"] == overlap), key=lambda row: row["task"])
+    kinds: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in tasks:
+        kinds.setdefault((-row["overlap"], row["suite"]), []).append(row)
+    for kind in sorted(kinds):
+        alike = sorted(kinds[kind], key=lambda row: row["task"])
         yield [alike[place] for place in random.permutation(len(alike))]
 
 

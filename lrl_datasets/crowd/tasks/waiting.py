@@ -104,8 +104,8 @@ def comparisons(page: Page, candidates: pa.Table, wanted: Sequence[Mapping[str, 
     Parameters
     ----------
     wanted
-        `pairs.wanted`: which two, how often in which order, and for whom not. A worker who gets both orders all the
-        same has said it once (`repeated_vote`).
+        `pairs.wanted`: which two, how often in which order, and for whom not. No suite holds both orders of a pair; a
+        worker who gets both all the same has said it once (`repeated_vote`).
     """
     texts = {
         row["record"]: [message["content"] for message in row["messages"]]
@@ -115,15 +115,16 @@ def comparisons(page: Page, candidates: pa.Table, wanted: Sequence[Mapping[str, 
     left, right = (page.field(side) or "" for side in ("left", "right"))
     tasks = []
     for pair in wanted:
-        for (one, other), missing in (
-            ((pair["record"], pair["other_record"]), pair["first"]),
-            ((pair["other_record"], pair["record"]), pair["turned"]),
+        both = (pair["record"], pair["other_record"])
+        for turned, ((one, other), missing) in enumerate(
+            ((both, pair["first"]), (both[::-1], pair["turned"]))
         ):
             inputs = dict.fromkeys(page.inputs, "") | {
                 page.inputs[0]: one, page.inputs[1]: other, page.field("prompt") or "": texts[one][0],
                 left: texts[one][-1], right: texts[other][-1],
             }  # fmt: skip
-            tasks.append(_task(f"{one}|{other}", inputs, missing, pair["unavailable_for"]))
+            task = _task(f"{one}|{other}", inputs, missing, pair["unavailable_for"])
+            tasks.append({**task, "suite": turned})
     return _table(page, tasks)
 
 
