@@ -111,9 +111,7 @@ def test_bad_input_is_one_line_that_names_it(tmp_path: Path) -> None:
     )
     (folder / "campaign.toml").write_text(toml + second)
     assert "two stages ask 'helpful'" in bad(tmp_path, given)
-    (folder / "campaign.toml").write_text(
-        toml.replace("[stage.rules]", '[stage.rules]\naggregation = "coin"')
-    )
+    (folder / "campaign.toml").write_text(re.sub(r'(?m)^aggregation = ".*"', 'aggregation = "coin"', toml))
     said = bad(tmp_path, given)
     assert "stage 2" in said and "aggregation" in said
     (folder / "campaign.toml").write_text(toml)
