@@ -17,6 +17,7 @@ import itertools
 import json
 import math
 import random
+import sys
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -26,6 +27,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lrl_datasets.sources.toloka import record_id
+
+# Beside this file, wherever that is: the folder is no package.
+sys.path.insert(0, str(Path(__file__).parent))
+from make_formats import formats
 
 HERE = Path(__file__).parent
 SEED = 20260302
@@ -38,13 +43,13 @@ ANSWER_COLUMNS = (
 )  # fmt: skip
 VALIDATION_COLUMNS = (
     "INPUT:answer_id", "INPUT:prompt", "INPUT:answer", "OUTPUT:helpful", "GOLDEN:helpful",
-    "ASSIGNMENT:link", "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
+    "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
     "ASSIGNMENT:started", "ASSIGNMENT:submitted", "ASSIGNMENT:reward",
 )  # fmt: skip
 COMPARISON_COLUMNS = (
     "INPUT:left_id", "INPUT:right_id", "INPUT:prompt", "INPUT:left", "INPUT:right", "OUTPUT:better",
     "GOLDEN:better",
-    "ASSIGNMENT:link", "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
+    "ASSIGNMENT:assignment_id", "ASSIGNMENT:worker_id", "ASSIGNMENT:status",
     "ASSIGNMENT:started", "ASSIGNMENT:submitted", "ASSIGNMENT:reward",
 )  # fmt: skip
 
@@ -58,7 +63,7 @@ HELPFUL = {
 """Share of perfectly attentive judges who call an answer of this kind helpful."""
 
 SECONDS_TO_WRITE = 140.0
-HURRIED, CARELESS, COPIERS = "w13", "w20", ("w16", "w30")
+HURRIED, CARELESS, COPIERS = "w18", "w20", ("w16", "w30")
 """Among the writers: one who needs seconds, one who gets every control task wrong, and two who come late."""
 
 OVERLAP = 4
@@ -136,11 +141,12 @@ def exports() -> dict[str, bytes]:
     judged = [answer for answer in answers if answer["text"].strip()]
     judgements = judgement_suites(prompts, judged, records, draw)
     compared = comparison_suites(prompts, answers, records, draw)
-    return {
+    made = {
         "exports/answers-1.tsv": export(ANSWER_COLUMNS, suites),
         "exports/validation-1.tsv": export(VALIDATION_COLUMNS, judgements),
         "exports/comparisons-1.tsv": export(COMPARISON_COLUMNS, compared),
     }
+    return made | formats((HERE / "campaign.toml").read_text(encoding="utf-8"), made)
 
 
 def read(name: str) -> list[dict[str, Any]]:
@@ -279,14 +285,15 @@ def judgement_suites(
     draw: random.Random,
 ) -> list[Suite]:
     """Give the validation pool's suites: each judge's answers in sixes, with a control task among them."""
-    control = read("golden")
+    # A wrong one and a right one in turn: who always says yes is right in half of them at most.
+    wrong, right = (
+        shuffled([task for task in read("golden") if task["helpful"] == label], draw)
+        for label in ("no", "yes")
+    )
+    control = itertools.cycle(itertools.chain.from_iterable(zip(wrong, right, strict=True)))
     suites: list[Suite] = []
     for judge, votes in zip(JUDGES, votes_by_judge(answers, draw), strict=True):
-        # A wrong one first and then in turn: who always says yes is right in half of them at most.
-        wrong, right = (
-            shuffled([task for task in control if task["helpful"] == label], draw) for label in ("no", "yes")
-        )
-        for number, start in enumerate(range(0, len(votes), TASKS_PER_SUITE - 1)):
+        for start in range(0, len(votes), TASKS_PER_SUITE - 1):
             rows = [
                 {
                     "INPUT:answer_id": records[answer["id"]],
@@ -296,7 +303,7 @@ def judgement_suites(
                 }
                 for answer, label in votes[start : start + TASKS_PER_SUITE - 1]
             ]
-            task = (wrong, right)[number % 2][number // 2 % len(wrong)]
+            task = next(control)
             label = vote(judge, judge.control, 1.0 if task["helpful"] == "yes" else 0.0, draw)
             rows.insert(
                 int((len(rows) + 1) * draw.random()),
