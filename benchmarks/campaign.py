@@ -16,11 +16,12 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.table import Table
 
@@ -37,6 +38,7 @@ from lrl_datasets.filters.normalise import Normalise
 from lrl_datasets.filters.personal_data import PersonalData
 from lrl_datasets.release.splits import Splits
 from lrl_datasets.sources import campaign_toml
+from lrl_datasets.sources.base import SourceTables
 from lrl_datasets.sources.campaign import Campaign
 
 TEXT = """
@@ -181,7 +183,7 @@ def run(folder: Path, crowd: str, seed: int) -> dict[str, Any]:
 
     lrl("plan", "--crowd", crowd)
     lrl("tasks answer")
-    lrl("simulate", "--crowd", crowd, "--seed", str(seed))
+    lrl("simulate", "--crowd", crowd, "--seed", str(seed), "--rounds", "50")
     for command in ("decide", "pay", "cost"):
         lrl(command)
     file = campaign_toml.load(folder)
@@ -244,15 +246,12 @@ def outcome(folder: Path, crowd: dict[str, int], seed: int) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def days(came: Any) -> float:
-    """Add up how long each export took: the stages follow one another."""
-    total = timedelta()
-    for table in (came.candidates, came.judgements):
-        times: dict[str, list[datetime]] = {}
-        for row in table.select(["file", "started", "submitted"]).to_pylist():
-            times.setdefault(row["file"], []).extend((row["started"], row["submitted"]))
-        total += sum((max(of_file) - min(of_file) for of_file in times.values()), timedelta())
-    return total.total_seconds() / 86400
+def days(came: SourceTables) -> float:
+    """Count from the first task that was begun to the last that was handed in."""
+    tables = (came.candidates, came.judgements)
+    first = min(pc.min(table["started"]).as_py() for table in tables)
+    last = max(pc.max(table["submitted"]).as_py() for table in tables)
+    return float((last - first).total_seconds()) / 86400
 
 
 def show(results: dict[str, Any]) -> None:

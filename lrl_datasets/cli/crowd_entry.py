@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def told(pools: Sequence[Entry], platform: str) -> list[str]:
 
 def let_in(
     folder: Path, file: CampaignFile, number: int, page: Page, pools: Sequence[Entry], workers: list[Worker],
-    terms: Terms, seed: int, known: dict[str, Export],
+    terms: Terms, seed: int, begin: datetime, known: dict[str, Export],
     free: Callable[[Path, str, int], Path], exported: Callable[[str, Page, pa.Table, Path], bytes],
 ) -> list[Worker]:  # fmt: skip
     """Send simulated workers through training, exam and retry, and write the exports; gives those who may work.
@@ -90,13 +91,25 @@ def let_in(
         table = one.tasks.set_column(at, one.tasks.schema.field(at), overlap)
         paid = replace(terms, price=0.0 if one.name == "training" else terms.price, ban_after=0, exam=0)
         labels = {ask.output: ask.labels for ask in page.rubric} or page.labels
-        responses = simulation.judge(table, {}, labels, takers, paid, seed)
+        responses = simulation.judge(table, {}, labels, takers, paid, seed, begin=begin)
         path = free(folder, one.files[0], number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(exported(file.stage[number - 1].format, page, responses, path))
         say(f"stage {number}: {len(takers)} workers took the {one.name}: {path}")
-    there = _places(folder, file, number, workers, known) if pools else {}
+    examined = pools or getattr(file.stage[number - 1].rules, "exam_tasks", None)
+    there = _places(folder, file, number, workers, known) if examined else {}
     return [worker for worker in workers if there.get(worker.name, "work") == "work"]
+
+
+def have_worked(stage: Stage, judgements: pa.Table) -> set[str]:
+    """Return the workers who have judged on a stage: their exam, where it is their first control tasks, is over."""
+    if stage.kind == "answer":
+        return set()
+    from lrl_datasets.crowd.rules import in_pools
+
+    rows = judgements.select(["question", "worker", "file"]).to_pylist()
+    pools = work_pools(stage)
+    return {row["worker"] for row in rows if row["question"] == stage.question and in_pools(row, pools)}
 
 
 def _places(

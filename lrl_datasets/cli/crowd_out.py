@@ -121,18 +121,35 @@ def simulate(
             path = _free_pool(folder, crowd_entry.work_pools(stage)[0], number)
             terms = simulated_terms(stage, seconds[stage.kind])
             drawn = int(digest(file.name, str(seed), str(number), path.name, length=12), 16)
+            begin = simulation.after(came.candidates, came.judgements)
             if stage.kind == "answer":
                 shown = [text for text in table[f"input.{page.field('prompt')}"].to_pylist() if text]
-                responses = simulation.write(table, page, workers, simulation.vocabulary(shown), terms, drawn)
+                words = simulation.vocabulary(shown)
+                responses = simulation.write(table, page, workers, words, terms, drawn, begin=begin)
             else:
                 truths = _truths(came.candidates, file, number, workers, page, table)
                 labels = {ask.output: ask.labels for ask in page.rubric} or page.labels
                 rows = _golden_rows(folder, file, number, page)
                 taken = crowd_entry.entries(folder, file, number, page, rows)
                 admitted = crowd_entry.let_in(
-                    folder, file, number, page, taken, workers, terms, drawn, known, _free_pool, _exported
+                    folder,
+                    file,
+                    number,
+                    page,
+                    taken,
+                    workers,
+                    terms,
+                    drawn,
+                    begin,
+                    known,
+                    _free_pool,
+                    _exported,
                 )
-                responses = simulation.judge(table, truths, labels, admitted, terms, drawn)
+                responses = simulation.judge(
+                    table, truths, labels, admitted, terms, drawn, begin=begin,
+                    examined=crowd_entry.have_worked(stage, came.judgements),
+                    sides=stage.labels if stage.kind == "preference" else None,
+                )  # fmt: skip
             if responses.num_rows == 0:
                 say(
                     f"stage {number}: {table.num_rows} rows are open, and none of {len(workers)} workers may do them"
@@ -146,6 +163,8 @@ def simulate(
         if not wrote:
             say("nothing more to simulate" if turn > 1 else "every task has its workers; nothing to simulate")
             break
+    else:
+        say(f"tasks may still be open after {rounds} rounds; --rounds takes more")
 
 
 # ---- a stage's tasks ------------------------------------------------------------------------------------
@@ -381,6 +400,7 @@ def simulated_terms(stage: Stage, seconds: float) -> Terms:
     return Terms(
         seconds,
         price,
+        suite=stage.tasks.suite if stage.tasks else None,
         exam=getattr(rules, "exam_tasks", None) or 0,
         exam_pass=getattr(rules, "exam_min_accuracy", None) or 0.0,
         ban_after=rules.golden_min_answers,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import json
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lrl_datasets.crowd.tasks.pages import Page
 from lrl_datasets.crowd.tasks.suites import INPUT
@@ -54,18 +55,21 @@ class Type:
     """Time a task, as a multiple of a careful worker's."""
     label: str = "own"
     """`own` judgement, one `fixed` label whatever is asked, or the `ring`'s."""
+    position: float = 0.0
+    """Of two answers shown side by side: share of the errors that come from taking the left one without looking."""
 
 
 TYPES = {
     "expert": Type(accuracy=0.95, writes_well=0.95, pace=1.2),
-    "average": Type(accuracy=0.82, writes_well=0.8, pace=1.0),
-    "hasty": Type(accuracy=0.62, writes_well=0.4, pace=0.3),
+    "average": Type(accuracy=0.82, writes_well=0.8, pace=1.0, position=0.1),
+    "hasty": Type(accuracy=0.62, writes_well=0.4, pace=0.3, position=0.8),
     "spammer": Type(accuracy=0.5, writes_well=0.05, pace=0.15, label="fixed"),
     "adversarial": Type(accuracy=0.1, writes_well=0.1, pace=1.0),
     "collusive": Type(accuracy=0.55, writes_well=0.3, pace=0.4, label="ring"),
 }
 """The types of the literature (Vuurens et al. 2011, "How much spam can you take?"; Gadiraju et al. 2015), with round
-numbers of ours: what matters is that a method is tried on each, not that a real crowd has these."""
+numbers of ours: what matters is that a method is tried on each, not that a real crowd has these. That the side on
+which an answer is shown counts is Day's "Position bias in paired product tests" (J. Marketing Res. 6(1), 1969)."""
 
 SPREAD = 30.0
 """Concentration of the Beta that a worker's accuracy and share of good answers are drawn from."""
@@ -126,6 +130,8 @@ class Terms:
     seconds: float
     """Median time that a careful worker takes for a task."""
     price: float | None = None
+    suite: int | None = None
+    """Tasks that `price` is paid for; the exam is paid by tasks. None: the exam is a suite like any other."""
     exam: int = 0
     """Control tasks before the first suite; who gets fewer than `exam_pass` of them right is not let in."""
     exam_pass: float = 0.0
@@ -141,6 +147,10 @@ def judge(
     workers: Sequence[Worker],
     terms: Terms,
     seed: int,
+    *,
+    begin: datetime = START,
+    examined: Collection[str] = (),
+    sides: Sides | None = None,
 ) -> pa.Table:
     """Have a crowd judge suites of tasks.
 
@@ -154,6 +164,12 @@ def judge(
         What can be said; of a rubric by the field of each question, and then truths and answers are `Page.joined`.
     seed
         Of this round; the workers carry their own.
+    begin
+        When the tasks are handed out.
+    examined
+        Names of those who have passed the exam before.
+    sides
+        Of a comparison: the labels that prefer what is shown left and right. Some workers mind the side.
 
     Returns
     -------
@@ -173,7 +189,14 @@ def judge(
             if task not in ring:
                 ring[task] = _right_or_not(truth, labels, ring_accuracy, random)
             return ring[task]
-        return _right_or_not(truth, labels, worker.accuracy, random)
+        accuracy = worker.accuracy
+        if sides is not None and (share := TYPES[worker.type].position):
+            # Half of the time the left one is right by chance: his share of right ones stays what it is.
+            wrong = share * min(1 - accuracy, accuracy)
+            if random.random() < 2 * wrong:
+                return sides.left[0]
+            accuracy = (accuracy - wrong) / (1 - 2 * wrong)
+        return _right_or_not(truth, labels, accuracy, random)
 
     def say(worker: Worker, row: Mapping[str, Any]) -> str:
         truth = row["golden"] if row["golden"] is not None else truths[row["task"]]
@@ -188,12 +211,13 @@ def judge(
         )
 
     right = _mostly_right if isinstance(labels, Mapping) else operator.eq
-    return _work(tasks, workers, terms, seed, random, say, right)
+    return _work(tasks, workers, terms, seed, random, say, right, begin=begin, examined=examined)
 
 
 def write(
-    tasks: pa.Table, page: Page, workers: Sequence[Worker], words: Sequence[str], terms: Terms, seed: int
-) -> pa.Table:
+    tasks: pa.Table, page: Page, workers: Sequence[Worker], words: Sequence[str], terms: Terms, seed: int,
+    *, begin: datetime = START,
+) -> pa.Table:  # fmt: skip
     """Have a crowd answer prompts, with texts of the given words that mean nothing.
 
     An answer that `is_good` says is good has a dozen words and more, another one a few: what is drawn is the same
@@ -211,7 +235,7 @@ def write(
         text = " ".join(words[place] for place in random.integers(len(words), size=length))
         return text[:1].upper() + text[1:] + "."
 
-    return _work(tasks, workers, terms, seed, random, say)
+    return _work(tasks, workers, terms, seed, random, say, begin=begin)
 
 
 def is_good(workers: Mapping[str, Worker], name: str, prompt: str) -> bool:
@@ -241,6 +265,12 @@ def compared(good: Mapping[str, bool], tasks: pa.Table, page: Page, labels: Side
     return truths
 
 
+def after(*came: pa.Table) -> datetime:
+    """Return when the next round of a campaign begins: when the last suite was handed in, `START` before the first."""
+    times: list[datetime | None] = [pc.max(table["submitted"]).as_py() for table in came]
+    return max(START, *(time for time in times if time is not None)) if any(times) else START
+
+
 # ---- who does what, and when ----------------------------------------------------------------------------
 
 
@@ -249,13 +279,14 @@ class _Place:
     """One worker at work."""
 
     worker: Worker
+    begin: datetime
     worked: float = 0.0
     golden: int = 0
     right: int = 0
 
     def moment(self) -> datetime:
         """Turn seconds of work into a date: so many hours of it fit into a day, spread over the day."""
-        return START + timedelta(seconds=round(self.worked * 24 / self.worker.hours, 3))
+        return self.begin + timedelta(seconds=round(self.worked * 24 / self.worker.hours, 3))
 
 
 @dataclass
@@ -273,17 +304,20 @@ def _work(
     random: np.random.Generator,
     say: Callable[[Worker, Mapping[str, Any]], str],
     right: Callable[[str, str], bool] = operator.eq,
+    *,
+    begin: datetime = START,
+    examined: Collection[str] = (),
 ) -> pa.Table:
     schema = pa.schema([*tasks.schema, *SIMULATED_ONLY])
     rows = tasks.to_pylist()
     waiting = [_suite(list(group)) for _, group in groupby(rows, lambda row: row["suite"])]
     golden = list({row["task"]: row for row in rows if row["golden"] is not None}.values())
-    if terms.exam > len(golden):
+    if terms.exam > len(golden) and not examined:
         raise LrlError(f"an exam of {terms.exam} control tasks needs as many; the suites have {len(golden)}")
     out: list[tuple[datetime, str, list[dict[str, Any]]]] = []
     places: list[tuple[datetime, int, _Place]] = []
 
-    def do(place: _Place, suite: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def do(place: _Place, suite: list[dict[str, Any]], reward: float | None) -> list[dict[str, Any]]:
         """Work through a suite."""
         started = place.moment()
         factors = random.lognormal(0, TASK_PACE, len(suite))
@@ -298,7 +332,7 @@ def _work(
                 "status": "submitted",
                 "started": started,
                 "submitted": started + timedelta(seconds=round(seconds, 3)),
-                "reward": terms.price,
+                "reward": reward,
                 "output": say(place.worker, row),
             }
             for row in suite
@@ -313,11 +347,13 @@ def _work(
     for number, worker in enumerate(workers):
         # Everybody comes in his own time: the first suite is begun somewhere in the time that one takes him.
         first = len(waiting[0].rows) if waiting else 0
-        place = _Place(worker, worked=float(random.uniform(0, terms.seconds * worker.pace * first)))
-        if terms.exam:
+        place = _Place(worker, begin, worked=float(random.uniform(0, terms.seconds * worker.pace * first)))
+        if terms.exam and worker.name not in examined:
+            if terms.exam > len(golden):
+                continue  # a late round, of few tasks: those who know the exam do them
             drawn = random.choice(len(golden), terms.exam, replace=False)
-            done = do(place, [{**golden[at], "suite": 0} for at in drawn])
-            if sum(row["output"] == row["golden"] for row in done) < terms.exam_pass * terms.exam - 1e-9:
+            done = do(place, [{**golden[at], "suite": 0} for at in drawn], _exam_reward(terms))
+            if sum(right(row["output"], row["golden"]) for row in done) < terms.exam_pass * terms.exam - 1e-9:
                 continue
         places.append((place.moment(), number, place))
     heapq.heapify(places)
@@ -326,7 +362,7 @@ def _work(
         suite = next(_open_to(waiting, place.worker.name), None)
         if suite is None:
             continue  # he has done all that he may: he leaves
-        do(place, suite.rows)
+        do(place, suite.rows, terms.price)
         suite.barred.add(place.worker.name)
         suite.missing -= 1
         if suite.missing == 0:
@@ -340,6 +376,12 @@ def _work(
         heapq.heappush(places, (place.moment(), number, place))
     out.sort(key=lambda one: one[:2])
     return pa.Table.from_pylist([row for _, _, suite in out for row in suite], schema=schema)
+
+
+def _exam_reward(terms: Terms) -> float | None:
+    if terms.price is None or terms.suite is None:
+        return terms.price
+    return round(terms.price * terms.exam / terms.suite, 4)
 
 
 def _suite(rows: list[dict[str, Any]]) -> _Suite:

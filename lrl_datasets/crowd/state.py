@@ -183,6 +183,8 @@ def compute(
     }
     # Where nobody is asked about single answers, none is ever decided upon.
     waiting = {row["record"] for row in answers if row["verdict"] == "wait"} if asked else set()
+    # What was compared once stays so, also while a judge's votes on it are replaced: no other pair takes its place.
+    waiting -= {row[name] for row in all_judged if row["other_record"] for name in ("record", "other_record")}
     comparable = _comparable(rows, refused | waiting)
     for number, stage in enumerate(stages, 1):
         if stage["kind"] == "preference":

@@ -107,11 +107,13 @@ def next_pool(worker: str, rows: Sequence[judges.Judgement], rules: judges.Rules
             return "training"
         if worker in judges.failed_training(of_worker, rules):
             return "out"
-    if rules.exam_pools:
-        result = judges.exam_results(of_worker, rules).get(worker)
-        state = result.state if result else "missing"
-        return {"missing": "exam", "retry": "retry", "failed": "out", "passed": "work"}[state]
-    return "work"
+    if rules.exam_min_accuracy is None:
+        return "work"
+    result = judges.exam_results(of_worker, rules).get(worker)
+    state = result.state if result else "missing"
+    # Without pools the exam is taken at work: a worker's first control tasks.
+    first = "exam" if rules.exam_pools else "work"
+    return {"missing": first, "retry": "retry", "failed": "out", "passed": "work"}[state]
 
 
 def _leads(name: str, rules: judges.Rules) -> str:

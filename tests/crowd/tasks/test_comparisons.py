@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from lrl_datasets.build import build
@@ -70,6 +72,25 @@ def folder(place: Path, format: str, overlap: int = 3, comparisons: str = "") ->
 def state(place: Path) -> tuple[SourceTables, State]:
     tables = Campaign(under_way=True).read(place)
     return tables, compute(tables, datetime(2030, 1, 1), terms(campaign_toml.load(place)))
+
+
+def test_a_pair_stays_while_a_vote_on_one_of_the_two_is_replaced(tmp_path: Path) -> None:
+    place = folder(tmp_path / "c", "toloka", comparisons="comparisons = 1")
+    lrl("simulate", "--campaign", place, *CROWD)
+    tables, now = state(place)
+    pairs = [row for row in now.votes.to_pylist() if row["question"] == "better"]
+    assert len(pairs) == len(PROMPTS)  # of at least three answers each
+    compared = pairs[0]["record"]
+    rows = tables.judgements.to_pylist()
+    lost = next(n for n, row in enumerate(rows) if row["question"] == "helpful" and row["record"] == compared)
+    kept = tables.judgements.filter(pa.array([n != lost for n in range(len(rows))]))
+    later = compute(
+        replace(tables, judgements=kept), datetime(2030, 1, 1), terms(campaign_toml.load(place))
+    )  # fmt: skip
+    verdicts = {row["record"]: row["verdict"] for row in later.decisions.to_pylist()}
+    assert verdicts[compared] == "wait"
+    again = [row for row in later.votes.to_pylist() if row["question"] == "better"]
+    assert again == pairs and not any(row["missing"] for row in again)
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -132,6 +132,33 @@ def test_a_crowd_is_trained_examined_and_let_in(tmp_path: Path, format: str, rub
     assert contents(folder) == before  # nobody is examined twice
 
 
+def test_an_exam_at_work_is_taken_once(tmp_path: Path) -> None:
+    golden = [{"id": f"g{n}", "prompt": f"Swali {n}?", "answer": "Jibu.", "helpful": ("yes", "no")[n % 2]}
+              for n in range(8)]  # fmt: skip
+    folder = platforms.folder(tmp_path / "c", "toloka", PROMPTS, golden)
+    toml = (folder / "campaign.toml").read_text()
+    rules = 'aggregation = "majority"\nexam_tasks = 4\nexam_min_accuracy = 0.75\n'
+    (folder / "campaign.toml").write_text(toml.replace('aggregation = "majority"\n', rules))
+    lrl("simulate", "--campaign", folder, "--crowd", "hasty=6,average=6", "--seed", "4")
+    judged = compute(Campaign(under_way=True).read(folder), datetime(2026, 6, 1)).judged.to_pylist()
+    suites: dict[tuple[str, str], list[dict[str, object]]] = {}
+    for row in judged:
+        suites.setdefault((row["worker"], row["assignment"]), []).append(row)
+    exams = {
+        key: rows for key, rows in suites.items() if all(row["golden"] for row in rows) and len(rows) == 4
+    }
+    assert len(list(folder.glob("votes-*"))) > 1  # several rounds …
+    assert sorted(worker for worker, _ in exams) == sorted(
+        {worker for worker, _ in suites}
+    )  # … and one exam each
+    # Four tasks at 0.15 for three.
+    assert {row["reward"] for rows in exams.values() for row in rows} == {0.2}
+    failed = {
+        worker for (worker, _), rows in exams.items() if sum(r["label"] == r["golden"] for r in rows) < 3
+    }
+    assert failed and not failed & {worker for worker, suite in suites if (worker, suite) not in exams}
+
+
 def test_toloka_gets_hints_in_the_training_alone_and_pools_say_where_they_lead(tmp_path: Path) -> None:
     folder = with_entry(platforms.folder(tmp_path / "c", "toloka", PROMPTS, []), "tsv", False)
     lrl("simulate", "--campaign", folder, "--rounds", "1", "--crowd", "expert=9")
