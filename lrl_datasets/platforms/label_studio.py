@@ -107,7 +107,7 @@ def push(
 
 
 def _project(server: Server, settings: Mapping[str, Any]) -> tuple[Project, bool]:
-    """Find or make the project; its config may change until somebody has annotated."""
+    """Find or make the project; what it asks may change until somebody has annotated, how it looks always."""
     found = server.find(settings["title"])
     if found is None:
         server.validate(settings["label_config"])
@@ -117,7 +117,7 @@ def _project(server: Server, settings: Mapping[str, Any]) -> tuple[Project, bool
     changed = {key: settings[key] for key in _EDITABLE if found.get(key) != settings[key]}
     if found["label_config"].strip() != settings["label_config"].strip():
         given = found.get("total_annotations_number") or 0
-        if given:
+        if given and _asked(found["label_config"]) != _asked(settings["label_config"]):
             raise LrlError(
                 f"{server.url}: project {found['id']} ({found['title']!r}) has another labelling config and {given} "
                 "annotations already, which the new config might not fit. Pull them, then rename that project (the "
@@ -128,6 +128,11 @@ def _project(server: Server, settings: Mapping[str, Any]) -> tuple[Project, bool
     if changed:
         server.update(found["id"], changed)
     return project, bool(changed)
+
+
+def _asked(config: str) -> str:
+    """Return a labelling config without its looks: another version of this library may have others."""
+    return "".join(re.sub(r"<Style>.*?</Style>|</?View\b[^>]*>", "", config, flags=re.DOTALL).split())
 
 
 class Server:

@@ -1,14 +1,15 @@
-"""One Label Studio for all tests that need it, and `lrl` as a user of it starts it."""
+"""One Label Studio for all tests that need it, and `lrl` with that server's address and token."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from lrl_datasets.cli import app
+from lrl_datasets.errors import LrlError
 
 from . import label_studio_server
 from .label_studio_server import Running
@@ -26,21 +27,24 @@ def token(server: Running) -> str:
 
 
 @pytest.fixture
-def lrl(server: Running, token: str, tmp_path: Path) -> Callable[..., str]:
-    """The command as a user starts it, on the campaign in `tmp_path`."""
+def lrl(server: Running, token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """The command, on the campaign in `tmp_path`."""
+    monkeypatch.setenv("LABEL_STUDIO_TOKEN", token)
+    monkeypatch.setenv("LRL_PSEUDONYM_KEY", "a key for the tests only")
+    monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path, code: int = 0) -> str:
         if arguments[:2] in (("crowd", "push"), ("crowd", "pull")):
             arguments = (*arguments, "--label-studio", server.url)
         if arguments[0] == "crowd":
             arguments = (*arguments, "--campaign", tmp_path / "campaign")
-        done = subprocess.run(
-            [sys.executable, "-c", "from lrl_datasets.cli import main; main()", *arguments],
-            cwd=tmp_path, capture_output=True, text=True,
-            env=os.environ | {"LABEL_STUDIO_TOKEN": token, "LRL_PSEUDONYM_KEY": "a key for the tests only"},
-        )  # fmt: skip
-        said = done.stdout + done.stderr
-        assert done.returncode == code and "Traceback" not in said, said
+        done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        said = done.output
+        if isinstance(done.exception, LrlError):
+            said += str(done.exception)
+        elif done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert (2 if isinstance(done.exception, LrlError) else done.exit_code) == code, said
         assert token not in said and token.split(".")[2] not in said
         return said
 

@@ -63,7 +63,7 @@ def project_of(said: str) -> int:
 
 
 def test_a_whole_campaign(lrl: Callable[..., str], people: list[Person], tmp_path: Path) -> None:
-    by_id = {row["id"]: row["prompt_sw"] for row in texts("prompts.jsonl")[:4]}
+    by_id = {row["id"]: row["prompt"] for row in texts("prompts.jsonl")[:4]}
     pairs = [
         [row for row in texts("answers.jsonl") if row["prompt"] == prompt and row["kind"] in ("good", "weak")]
         for prompt in by_id

@@ -56,24 +56,28 @@ def title(name: str) -> str:
 def config(page: Page) -> str:
     """Write the labelling config; its style also makes Label Studio's own page fit a phone, in that language."""
     lines = ['<View className="lrl">', f"  <Style>{_style(page)}</Style>"]
+    beside = [one for one in page.shown if one.role in ("left", "right")]
     for one in page.shown:
+        lines += ['  <View className="lrl-pair">'] if beside[:1] == [one] else []
         lines += [
             '  <View className="lrl-text">',
             f'    <Header value={quoteattr(one.heading)} size="5"/>',
             f"    <Text name={quoteattr(_shown(one.field))} value={quoteattr('$' + one.field)}/>",
             "  </View>",
         ]
+        lines += ["  </View>"] if beside[-1:] == [one] else []
     needed = f'required="true" requiredMessage={quoteattr(page.texts.required)}'
     for ask in page.asks:
         lines.append(f'  <Header value={quoteattr(ask.text)} size="4"/>')
         control = f"name={quoteattr(ask.output)} toName={quoteattr(_shown(page.shown[-1].field))}"
         if ask.labels:
             inline = "false" if page.rubric else "true"
+            lines.append(f'  <View className="{"lrl-marks" if page.rubric else "lrl-choice"}">')
             lines.append(f'  <Choices {control} choice="single-radio" showInline="{inline}" {needed}>')
             for key, (label, word) in enumerate(zip(ask.labels, ask.words, strict=True), 1):
                 hotkey = "" if page.rubric else f' hotkey="{key}"'
                 lines.append(f"    <Choice value={quoteattr(word)} alias={quoteattr(label)}{hotkey}/>")
-            lines.append("  </Choices>")
+            lines += ["  </Choices>", "  </View>"]
         else:
             lines.append(f'  <TextArea {control} rows="8" maxSubmissions="1" editable="true" {needed}/>')
     return "\n".join([*lines, "</View>", ""])

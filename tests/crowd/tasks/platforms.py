@@ -34,7 +34,12 @@ CRITERIA = ("helpful", "fluency")
 
 
 def campaign_toml(
-    format: str, suite: int = 3, golden_share: float = 0.3, rubric: bool = False, numbered: bool = False
+    format: str,
+    suite: int = 3,
+    golden_share: float = 0.3,
+    rubric: bool = False,
+    numbered: bool = False,
+    criteria: Sequence[str] = CRITERIA,
 ) -> str:
     """A campaign with an answer and a judgement stage; or with a rubric, or several tasks on a page of MTurk."""
     shown, given, suffix = PREFIXES[format]
@@ -43,7 +48,7 @@ def campaign_toml(
             format, question, ("1", "2") if rubric else ("yes",), ("0",) if rubric else ("no",), numbered
         )
         + (_judge_tasks(suite, golden_share) if at == 0 else "")
-        for at, question in enumerate(CRITERIA if rubric else CRITERIA[:1])
+        for at, question in enumerate(criteria if rubric else criteria[:1])
     )
     end = "_{n}" if numbered else ""
     extra = _TABLE if format.startswith("table") else ""
@@ -116,7 +121,7 @@ def folder(
     format: str,
     prompts: Sequence[dict[str, str]],
     golden: Sequence[dict[str, str]],
-    **options: bool,
+    **options: Any,
 ) -> Path:
     """Write a campaign folder that nothing has come into yet."""
     path.mkdir(parents=True, exist_ok=True)
