@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lrl_datasets.cli.console import say
+from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
     from lrl_datasets.sources.intake import Came
@@ -41,7 +42,33 @@ def import_(
     from lrl_datasets.sources.intake import take_in
 
     folder = campaign.parent if campaign.name == "campaign.toml" else campaign
+    for path in files:
+        _not_of_a_push(folder, path)
     told(take_in(folder, files, stage, replace))
+
+
+def _not_of_a_push(folder: Path, path: Path) -> None:
+    """Refuse the export of a project that `push` made: without its golden labels, control tasks would be votes."""
+    from lrl_datasets.crowd.tasks import label_studio as writer
+    from lrl_datasets.sources import campaign_toml, label_studio
+    from lrl_datasets.sources.tables import read_by_content
+
+    golden = {
+        column.removeprefix("$")
+        for stage in campaign_toml.load(folder).stage
+        if stage.format == "label_studio" and stage.tasks is not None and stage.tasks.golden
+        for column in stage.golden_columns
+    }
+    if not golden or path.suffix != ".json":
+        return
+    rows = [row.values for row in read_by_content(path, str(path)).rows]
+    tasks = [row["data"] for row in rows if label_studio.is_task(row)]
+    tasks += [row for row in rows if label_studio.is_min(row)]
+    if tasks and all(writer.NAME in data and not golden & data.keys() for data in tasks):
+        raise LrlError(
+            f"{path}: a project that lrl crowd push made, whose tasks hold no golden labels: bring it in with "
+            "lrl crowd pull, which adds them"
+        )
 
 
 def told(came: list[Came]) -> None:

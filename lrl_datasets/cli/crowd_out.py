@@ -205,10 +205,9 @@ def open_tasks(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from lrl_datasets import languages
     from lrl_datasets.cli.crowd_decisions import terms
     from lrl_datasets.crowd.state import compute
-    from lrl_datasets.crowd.tasks import entry, pages, waiting
+    from lrl_datasets.crowd.tasks import entry, waiting
     from lrl_datasets.sources.campaign import Campaign
 
     together = [file.stage[n - 1] for n in file.together(number)]
@@ -216,10 +215,7 @@ def open_tasks(
     stage = together[0]
     questions = [one.question for one in together if one.kind != "answer"]
     tasks = terms_of(folder, file, number)
-    try:
-        page = pages.of_stages(f"{file.name} {number}", together, languages.load(file.language))
-    except LrlError as error:
-        raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
+    page = page_of(folder, file, number)
     came = Campaign(under_way=True).read(folder, known)
     # What answers are worth decides which prompts are open again; which votes are missing is known without.
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -261,6 +257,31 @@ def open_tasks(
     at = table.schema.get_field_index("unavailable_for")
     table = table.set_column(at, table.schema.field(at), pa.array(barred, pa.list_(pa.string())))
     return page, table, golden, came
+
+
+def page_of(folder: Path, file: CampaignFile, number: int) -> Page:
+    """Say what the workers of a stage see, and of those that share its page."""
+    from lrl_datasets import languages
+    from lrl_datasets.crowd.tasks import pages
+
+    together = file.together(number)
+    stages, name = [file.stage[n - 1] for n in together], f"{file.name} {min(together)}"
+    try:
+        return pages.of_stages(name, stages, languages.load(file.language))
+    except LrlError as error:
+        raise LrlError(f"{folder / 'campaign.toml'}: stage {min(together)}: {error}") from None
+
+
+def golden_of(folder: Path, file: CampaignFile, number: int, page: Page) -> dict[str, str]:
+    """Give a stage's control tasks: name → golden label, as `Page.given` reads it."""
+    from lrl_datasets.crowd.tasks import waiting
+
+    name = terms_of(folder, file, number).golden
+    try:
+        tasks = waiting.control_tasks(page, _rows(folder, name, page))
+    except LrlError as error:
+        raise LrlError(f"{folder / (name or '')}: {error}") from None
+    return dict(zip(tasks["task"].to_pylist(), tasks["golden"].to_pylist(), strict=True))
 
 
 def _write_files(target: Path, files: dict[str, bytes]) -> None:

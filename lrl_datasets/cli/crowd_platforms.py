@@ -42,7 +42,8 @@ def push(
 
     The project is made where there is none, named by the campaign and the stage. Give annotators the address that is
     printed. The community edition assigns tasks to nobody: who gets his own answer to judge is not counted
-    (`own_answer`), and members of a project can look at everything in it, so invite only whom you would show it.
+    (`own_answer`), and members of a project can look at everything in it, each other's annotations too, so invite only
+    whom you would show it. The golden labels of control tasks stay here; `pull` joins them.
     """  # fmt: skip
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -63,7 +64,7 @@ def push(
     def fill(names: set[str]) -> list[tuple[dict[str, str], int]]:
         rows = table.filter(pc.is_in(table["task"], value_set=pa.array(sorted(names), pa.string())))
         suites = filled(folder, file, number, rows, golden)
-        return [(writer.data(page, row), row["overlap"]) for row in suites.to_pylist()]
+        return [(writer.pushed(page, row), row["overlap"]) for row in suites.to_pylist()]
 
     with _server(url, token_file, timeout) as server:
         done = label_studio.push(
@@ -73,7 +74,7 @@ def push(
             fill,
             {str(row.assignment_id) for export in exports for row in export.rows},
             name=writer.NAME,
-            hidden=[writer.NAME, *(ask.golden for ask in page.asks)],
+            hidden=[writer.NAME],
         )
     changed = (
         "made" if done.project.new else "its page was brought up to date" if done.config else "unchanged"
@@ -130,12 +131,28 @@ def pull(
                 say(f"stage {number}: nobody has handed anything in yet")
                 continue
             export = Path(place) / f"project-{found['id']}.json"
-            export.write_bytes(server.export(found["id"]))
+            export.write_bytes(_with_truth(folder, file, number, server.export(found["id"])))
             told(take_in(folder, [export], str(number), replace))
     if not fetched:
         raise LrlError(
             f"{folder / campaign_toml.FILE}: none of its stages has a project on {url}: push one first"
         )
+
+
+def _with_truth(folder: Path, file: CampaignFile, number: int, exported: bytes) -> bytes:
+    """Add the golden labels, of the campaign's file and of what was pulled when that had other control tasks."""
+    from lrl_datasets.cli.crowd_out import golden_of, page_of
+    from lrl_datasets.crowd.tasks import label_studio as writer
+    from lrl_datasets.sources.pools import pool_files, read
+
+    page, stage = page_of(folder, file, number), file.stage[number - 1]
+    known: dict[str, str] = {}
+    for name, path in pool_files(stage, folder, missing_ok=True).items():
+        for row in read(stage, path, name).rows:
+            label = page.joined({ask.output: row.cells.get(f"${ask.golden}", "") for ask in page.asks})
+            if label:
+                known[row.cells.get(f"${writer.NAME}", "")] = label
+    return writer.with_truth(page, exported, known | golden_of(folder, file, number, page))
 
 
 def _of_label_studio(folder: Path, file: CampaignFile, number: int) -> Any:

@@ -142,7 +142,7 @@ class Server:
         import httpx2
 
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise LrlError(f"{without_credentials(url)!r} is no address of a server: write http://HOST:PORT")
         self.url = without_credentials(url).rstrip("/")
         self.timeout = timeout
@@ -256,8 +256,6 @@ class Server:
             answer = self._send(method, path, headers={"Authorization": self._authorization}, **what)
         if answer.status_code in (401, 403):
             raise LrlError(f"{self.url} refuses the token: {_said(answer)}. {self._hint()}")
-        if answer.is_redirect:
-            raise LrlError(f"{self.url} sends on to {answer.headers.get('location')}: give that address")
         if answer.is_error:
             raise LrlError(f"{self.url}{path} answers {answer.status_code}: {_said(answer)}")
         return answer
@@ -269,6 +267,11 @@ class Server:
                 return f"Bearer {answer.json()['access']}"
         except (ValueError, KeyError, TypeError):
             raise LrlError(f"{self.url} gives no bearer for a token: is this a Label Studio?") from None
+        if answer.status_code in (404, 405):
+            raise LrlError(
+                f"{self.url} is not where a Label Studio answers ({answer.status_code}): give the address that its "
+                "pages begin with, without the path of a page"
+            )
         raise LrlError(
             f"{self.url} refuses the token ({answer.status_code}): {_said(answer)}. {self._hint()}"
         )
@@ -285,7 +288,7 @@ class Server:
         from httpx2 import HTTPError, TimeoutException
 
         try:
-            return self._client.request(method, path, **what)
+            answer = self._client.request(method, path, **what)
         except TimeoutException:
             raise LrlError(
                 f"{self.url}{path} gave no answer within {self.timeout:g} s. It may still do what was asked: wait, "
@@ -295,6 +298,10 @@ class Server:
             raise LrlError(
                 f"{self.url} is not reachable ({without_credentials(str(error)) or type(error).__name__})"
             ) from None
+        if answer.is_redirect:  # not followed: the token would go along
+            to = without_credentials(answer.headers.get("location", ""))
+            raise LrlError(f"{self.url} sends on to {to}: give that server's address")
+        return answer
 
 
 def _said(answer: httpx2.Response) -> str:

@@ -62,7 +62,9 @@ def project_of(said: str) -> int:
     return int(said.partition("project ")[2].partition(",")[0])
 
 
-def test_a_whole_campaign(lrl: Callable[..., str], people: list[Person], tmp_path: Path) -> None:
+def test_a_whole_campaign(
+    lrl: Callable[..., str], server: Running, people: list[Person], tmp_path: Path
+) -> None:
     by_id = {row["id"]: row["prompt"] for row in texts("prompts.jsonl")[:4]}
     pairs = [
         [row for row in texts("answers.jsonl") if row["prompt"] == prompt and row["kind"] in ("good", "weak")]
@@ -124,6 +126,10 @@ def test_a_whole_campaign(lrl: Callable[..., str], people: list[Person], tmp_pat
     said = lrl("crowd", "push", "helpful")
     assert "9 tasks and 5 control tasks added" in said
     judged = project_of(said)
+    sent = [
+        task["data"] for task in server.admin.ask("GET", f"/api/tasks/?project={judged}&fields=all")["tasks"]
+    ]
+    assert len(sent) == 14 and {*sent[0]} == {"answer_id", "prompt", "answer", "task"}  # no golden label
     wrong = {"yes": "no", "no": "yes"}
     assert work(people[5], judged, lambda data: chosen(wrong[labels[data["answer"]]])) == 14
     said = lrl("crowd", "push", "helpful")
@@ -143,6 +149,18 @@ def test_a_whole_campaign(lrl: Callable[..., str], people: list[Person], tmp_pat
     lrl("crowd", "pull", "helpful")
     said = lrl("crowd", "push", "helpful")
     assert "0 tasks and 0 control tasks added, 0 were there" in said and "more" not in said
+
+    # The golden labels are joined here: a file from the server has none, and one that was pulled keeps its own.
+    by_hand = tmp_path / "project.json"
+    for form in ("JSON", "JSON_MIN"):
+        address = f"/api/projects/{judged}/export?exportType={form}"
+        by_hand.write_bytes(server.admin.client.get(address).content)
+        assert "bring it in with lrl crowd pull" in lrl("crowd", "import", by_hand, code=2)
+    (kept,) = folder.glob("votes-*.json")
+    before, all_golden = kept.read_bytes(), (folder / "golden.jsonl").read_text()
+    (folder / "golden.jsonl").write_text(all_golden.splitlines()[0])
+    assert "the same records are there" in lrl("crowd", "pull", "helpful") and kept.read_bytes() == before
+    (folder / "golden.jsonl").write_text(all_golden)
 
     # Decisions, and what was refused is asked for again.
     lrl("crowd", "decide")

@@ -123,7 +123,9 @@ def test_an_answer_and_a_judgement(
 
 
 def simulated(lrl: Callable[..., str], folder: Path, prompts: int, votes: str) -> None:
-    """Let a simulated crowd do what comes before a stage."""
+    """Let a simulated crowd do what comes before a stage; the campaign gets a name that the server has not."""
+    toml = folder / "campaign.toml"
+    toml.write_text(toml.read_text().replace('"round"', f'"simulated {votes[:-2]}"'))
     file = folder / "prompts.jsonl"
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:prompts]))
     lrl("crowd", "simulate", "--crowd", "expert=12", "--seed", "4", "--rounds", "1")

@@ -8,6 +8,7 @@ labels are a field of the data that no tag shows. Label Studio has no suites: ta
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from html import escape
 from importlib import resources
 from typing import Any
@@ -100,6 +101,22 @@ def data(page: Page, row: dict[str, Any]) -> dict[str, str]:
     inputs = {name: row[INPUT + name] or "" for name in page.inputs}
     known = page.given(row["golden"])
     return {**inputs, NAME: row["task"], **{ask.golden: known[ask.output] for ask in page.asks}}
+
+
+def pushed(page: Page, row: dict[str, Any]) -> dict[str, str]:
+    """Give a task's data for a server, whose annotators can look at all of it: without the golden label."""
+    hidden = {ask.golden for ask in page.asks}
+    return {name: value for name, value in data(page, row).items() if name not in hidden}
+
+
+def with_truth(page: Page, exported: bytes, golden: Mapping[str, str]) -> bytes:
+    """Write the golden labels, by the name of their task, into the export of a project that has none."""
+    tasks: list[dict[str, Any]] = json.loads(exported)
+    for task in tasks:
+        known = page.given(golden.get(task["data"].get(NAME, "")))
+        for ask in page.asks:
+            task["data"][ask.golden] = known[ask.output] or task["data"].get(ask.golden, "")
+    return _json(tasks)
 
 
 def export(page: Page, responses: pa.Table) -> bytes:
