@@ -217,9 +217,9 @@ def open_tasks(
     tasks = terms_of(folder, file, number)
     page = page_of(folder, file, number)
     came = Campaign(under_way=True).read(folder, known)
-    # What answers are worth decides which prompts are open again; which votes are missing is known without.
+    # What answers are worth decides which prompts are open again; which judgements are missing is known without.
     now = datetime.now(UTC).replace(tzinfo=None)
-    state = compute(came, now, terms(file), weighed=stage.kind != "judgement")
+    state = compute(came, now, terms(file), weighed=stage.kind == "answer")
     try:
         needed = () if page.rubric else (page.output,)
         rows = _rows(folder, tasks.golden, page, *needed)

@@ -119,7 +119,8 @@ def compute(
     terms
         Stage (1-based, as in `campaign.toml`) → its terms; the default where absent.
     weighed
-        False: nobody asks what the votes say together, only which are missing; answers wait for them.
+        False: nobody asks what the votes say together, only which votes and comparisons are missing; answers wait
+        for them.
     """
     stages: Any = tables.facts.get("stages", [])
     terms = terms or {}
@@ -183,6 +184,12 @@ def compute(
     }
     # Where nobody is asked about single answers, none is ever decided upon.
     waiting = {row["record"] for row in answers if row["verdict"] == "wait"} if asked else set()
+    if asked and not weighed:  # whatever the votes say, those who have theirs are decided upon
+        waiting -= {
+            row["record"]
+            for row in votes
+            if row["question"] == asked["question"] and row["counted"] and not row["missing"]
+        }
     # What was compared once stays so, also while a judge's votes on it are replaced: no other pair takes its place.
     waiting -= {row[name] for row in all_judged if row["other_record"] for name in ("record", "other_record")}
     comparable = _comparable(rows, refused | waiting)

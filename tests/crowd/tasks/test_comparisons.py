@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from lrl_datasets.build import build
@@ -91,6 +92,15 @@ def test_a_pair_stays_while_a_vote_on_one_of_the_two_is_replaced(tmp_path: Path)
     assert verdicts[compared] == "wait"
     again = [row for row in later.votes.to_pylist() if row["question"] == "better"]
     assert again == pairs and not any(row["missing"] for row in again)
+    # Which comparisons are missing does not depend on what the votes say together.
+    begun = replace(tables, judgements=kept.filter(pc.not_equal(kept["question"], "better")))
+    weighed, not_weighed = (
+        compute(begun, datetime(2030, 1, 1), terms(campaign_toml.load(place)), weighed=both)
+        for both in (True, False)
+    )
+    wanted = not_weighed.wanted_comparisons("better")
+    assert wanted and wanted == weighed.wanted_comparisons("better")
+    assert compared not in {row[name] for row in wanted for name in ("record", "other_record")}
 
 
 @pytest.mark.parametrize("format", FORMATS)
