@@ -130,14 +130,14 @@ class Terms:
     seconds: float
     """Median time that a careful worker takes for a task."""
     price: float | None = None
-    suite: int | None = None
-    """Tasks that `price` is paid for; the exam is paid by tasks. None: the exam is a suite like any other."""
     exam: int = 0
     """Control tasks before the first suite; who gets fewer than `exam_pass` of them right is not let in."""
     exam_pass: float = 0.0
     ban_after: int = 0
     """Control tasks after which who has fewer than `ban_below` right gets no more suites; 0: nobody is banned."""
     ban_below: float = 0.0
+    suite: int | None = None
+    """Tasks that `price` is paid for; the exam is paid by tasks. None: the exam is a suite like any other."""
 
 
 def judge(
