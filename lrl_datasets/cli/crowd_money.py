@@ -19,6 +19,7 @@ from lrl_datasets.cli.crowd_out import (
     counts,
     prompts_of,
     simulated_terms,
+    terms_of,
 )
 from lrl_datasets.errors import LrlError
 
@@ -72,6 +73,8 @@ def plan(
         f"{wanted.prompts} prompts; a suite pays {told.prices['answers']:.2f} {currency} (answers) and "
         f"{told.prices['judgements']:.2f} {currency} (judgements); the crowd is assumed: {crowd}"
     )
+    for what in not_counted(file):
+        say(f"not counted: {what}")
     for warning in told.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False)
 
@@ -101,7 +104,7 @@ def planned(
             f"{folder / campaign_toml.FILE}: a plan needs the floor for an hour of work and the platform's fee, and "
             "neither has a default: write [money] or give --minimum-hourly-pay and --platform-fee"
         )
-    answers = _stage(writing, answer_seconds)
+    answers = _stage(folder, file, writing, answer_seconds)
     rules: Any = writing.rules
     return Plan(
         prompts=prompts or prompts_of(folder, file, file.stage.index(writing) + 1),
@@ -109,9 +112,9 @@ def planned(
         platform_fee=fee,
         crowd=crowd,
         answers=answers,
-        judgements=_stage(judging, judgement_seconds),
+        judgements=_stage(folder, file, judging, judgement_seconds),
         most_answers=(rules.overlap_limit if rules else None) or 2 * answers.overlap + 1,
-        comparisons=_stage(comparing[0], judgement_seconds) if comparing else None,
+        comparisons=_stage(folder, file, comparing[0], judgement_seconds) if comparing else None,
         pairs=compared.comparisons if compared else None,
         majority=judging.rules.aggregation == "majority",
     )
@@ -176,11 +179,39 @@ def _stages(file: CampaignFile) -> tuple[AnswerStage, JudgementStage]:
     return writing[0], judging[0]
 
 
-def _stage(stage: AnswerStage | Judging, seconds: float) -> Stage:
-    from lrl_datasets.crowd.plan import Stage
-    from lrl_datasets.sources.campaign_tasks import Tasks
+def not_counted(file: CampaignFile) -> list[str]:
+    """Say what of a campaign its plan leaves out: money, people and votes that come on top of what it tells."""
+    from lrl_datasets.cli import crowd_entry
 
-    tasks, terms = stage.tasks or Tasks(), simulated_terms(stage, seconds)
+    _, judging = _stages(file)
+    number = file.stage.index(judging) + 1
+    page = file.together(number)
+    told = []
+    if len(page) > 1:
+        others = ", ".join(
+            one.question for n in page if n != number and (one := file.stage[n - 1]).kind != "answer"
+        )
+        told.append(
+            f"what workers say of {others}: a rubric is one page, paid once; --judgement-seconds is for all of it, "
+            f"and who is banned goes by {judging.question} alone"
+        )
+    compared = [n for n, stage in enumerate(file.stage, 1) if stage.kind == "preference"]
+    for n, stage in enumerate(file.stage, 1):
+        name = f"stage {n} ({stage.kind if stage.kind == 'answer' else stage.question})"
+        if stage.kind != "answer" and n not in (*page, *compared[:1]):
+            told.append(f"{name}: neither its cost nor its time")
+        elif pools := list(crowd_entry.asked_for(stage)):
+            told.append(f"{name}: its {', '.join(pools)} pools, what they cost and whom they keep out")
+        if stage.kind == "answer" and stage.tasks and stage.tasks.golden:
+            told.append(f"{name}: control tasks among the prompts, and the writers whom they keep out")
+    return told
+
+
+def _stage(folder: Path, file: CampaignFile, stage: AnswerStage | Judging, seconds: float) -> Stage:
+    from lrl_datasets.crowd.plan import Stage
+
+    tasks = terms_of(folder, file, file.stage.index(stage) + 1)
+    terms = simulated_terms(stage, seconds, tasks)
     return Stage(
         suite=tasks.suite,
         overlap=tasks.overlap,

@@ -119,7 +119,7 @@ def simulate(
             if table.num_rows == 0:
                 continue
             path = _free_pool(folder, crowd_entry.work_pools(stage)[0], number)
-            terms = simulated_terms(stage, seconds[stage.kind])
+            terms = simulated_terms(stage, seconds[stage.kind], terms_of(folder, file, number))
             drawn = int(digest(file.name, str(seed), str(number), path.name, length=12), 16)
             begin = simulation.after(came.candidates, came.judgements)
             if stage.kind == "answer":
@@ -408,12 +408,12 @@ def counts(crowd: str) -> dict[str, int]:
     return counts
 
 
-def simulated_terms(stage: Stage, seconds: float) -> Terms:
-    """Say what a stage's rules mean for a simulated crowd."""
+def simulated_terms(stage: Stage, seconds: float, tasks: Tasks) -> Terms:
+    """Say what a stage's rules mean for a simulated crowd; `tasks` as `terms_of` gives them."""
     from lrl_datasets.crowd import answer_rules
     from lrl_datasets.crowd.simulation import Terms
 
-    price = stage.tasks.price if stage.tasks else None
+    price = tasks.price
     if stage.kind == "answer":
         asked = answer_rules.of_stage(stage.model_dump(exclude_none=True))
         return Terms(seconds, price, ban_after=asked.golden_min_answers, ban_below=asked.golden_min_accuracy)
@@ -421,7 +421,7 @@ def simulated_terms(stage: Stage, seconds: float) -> Terms:
     return Terms(
         seconds,
         price,
-        suite=stage.tasks.suite if stage.tasks else None,
+        suite=tasks.suite,
         exam=getattr(rules, "exam_tasks", None) or 0,
         exam_pass=getattr(rules, "exam_min_accuracy", None) or 0.0,
         ban_after=rules.golden_min_answers,

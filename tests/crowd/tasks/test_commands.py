@@ -87,6 +87,35 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
         lrl("tasks", "helpful", "--campaign", folder)
 
 
+def test_a_plan_takes_a_rubric_for_one_page_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    one, two = (
+        platforms.folder(tmp_path / name, "toloka", PROMPTS, GOLDEN, rubric=name == "rubric")
+        for name in ("plain", "rubric")
+    )
+    crowd = ("--crowd", "expert=8,average=8")
+    plain, rubric = (lrl("plan", "--campaign", place, *crowd) for place in (one, two))
+    assert "not counted" not in plain
+    assert "what workers say of fluency: a rubric is one page, paid once" in " ".join(rubric.split())
+    # The table is the same: each answer is judged as often, and the page is paid once. [stage.tasks] may stand at
+    # the other criterion: the plan is that of the page.
+    toml = two / "campaign.toml"
+    text = toml.read_text(encoding="utf-8")
+    tasks = text[text.rindex("[stage.tasks]") : text.rindex("[[stage]]")]
+    toml.write_text(text.replace(tasks, "") + "\n" + tasks, encoding="utf-8")
+    moved = lrl("plan", "--campaign", two, *crowd)
+    table = plain[: plain.index("4 prompts")]
+    assert rubric.startswith(table) and moved.startswith(table)
+    toml.write_text(
+        text.replace(
+            'pools = ["votes-*.tsv"]\nquestion = "fluency"', 'pools = ["f-*.tsv"]\nquestion = "fluency"'
+        ),
+        encoding="utf-8",
+    )
+    assert "not counted: stage 3 (fluency): neither its cost nor its time" in lrl(
+        "plan", "--campaign", two, *crowd
+    )
+
+
 def test_a_page_for_mturk_shows_no_markup_of_an_answer(tmp_path: Path) -> None:
     evil = [{"prompt": "<script>alert(1)</script> & ${answer} 😀"}]
     folder = platforms.folder(tmp_path / "mturk", "mturk", evil, GOLDEN)
