@@ -41,9 +41,10 @@ def push(
     """Bring a stage's waiting tasks to a Label Studio, control tasks mixed in; what is there already stays.
 
     The project is made where there is none, named by the campaign and the stage. Give annotators the address that is
-    printed. The community edition assigns tasks to nobody: who gets his own answer to judge is not counted
-    (`own_answer`), and members of a project can look at everything in it, each other's annotations too, so invite only
-    whom you would show it. The golden labels of control tasks stay here; `pull` joins them.
+    printed. The community edition assigns tasks to nobody: a judgement of one's own answer (`own_answer`) or of a pair
+    that one has compared in the other order (`repeated_vote`) does not count, and the next push asks somebody else.
+    Members of a project can look at everything in it, each other's annotations too, so invite only whom you would show
+    it. The golden labels of control tasks stay here; `pull` joins them.
     """  # fmt: skip
     import pyarrow as pa
     import pyarrow.compute as pc

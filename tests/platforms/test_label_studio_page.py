@@ -195,6 +195,9 @@ def test_comparisons_in_both_orders(
     assert {row["golden"] for row in golden} == {"left", "right"} and len(golden) == 3
     ordinary = {frozenset((row["record"], row["other_record"])) for row in votes if not row["golden"]}
     assert len(ordinary) == 2 and all(len(orders[pair]) == 2 for pair in ordinary)
+    # Somebody had both orders of both pairs: the second is a repeated vote, and somebody else is asked.
+    assert "2 of these ask for more annotators now" in lrl("crowd", "push", "better")
+    assert people[2].next(project) is not None and people[0].next(project) is None
 
 
 def test_a_rubric(
