@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lrl_datasets.crowd import simulation
+from lrl_datasets.crowd import aggregation, simulation
 from lrl_datasets.crowd.plan import Plan, Stage
 from lrl_datasets.crowd.tasks import suites
 
@@ -30,6 +30,12 @@ PLANS = {
         crowd={"expert": 6, "average": 18, "hasty": 6, "spammer": 6},
         answers=Stage(suite=1, overlap=1, seconds=120, price=0.15),
         judgements=Stage(suite=5, overlap=3, seconds=25, price=0.12, golden_share=0.2, exam=6, exam_pass=0.75),
+    ),
+    "weighed": Plan(
+        prompts=60, minimum_hourly_pay=3.0, platform_fee=0.3, refused_is_paid=True,
+        crowd={"expert": 5, "average": 15, "hasty": 3, "spammer": 3, "collusive": 3},
+        answers=Stage(suite=1, overlap=2, seconds=180, price=0.2),
+        judgements=Stage(suite=7, overlap=5, seconds=25, price=0.16, golden_share=1 / 7, ban_after=3, ban_below=0.6),
     ),
 }  # fmt: skip
 
@@ -79,7 +85,8 @@ def run(plan: Plan, seed: int) -> dict[str, float]:
         prompt_of |= {name: prompt for name, (prompt, _) in authors.items()}
         good |= {name: truth == "yes" for name, truth in truths.items()}
         # Who fails later is not counted in what he said before either: everything is decided anew.
-        yes = accepted_by_majority(votes, failed(control, plan.judgements))
+        decide = accepted_by_majority if plan.majority else accepted_by_weight
+        yes = decide(votes, failed(control, plan.judgements))
         had.update(prompt for prompt, _ in authors.values())
         kept = Counter(prompt for name, prompt in prompt_of.items() if yes[name])
         most = plan.most_answers or plan.answers.overlap
@@ -123,6 +130,20 @@ def accepted_by_majority(judged: list[dict[str, Any]], failed: set[str]) -> Coun
         if row["golden"] is None and row["worker"] not in failed:
             votes[row["task"]].append(row["output"] == "yes")
     return Counter({name: int(2 * sum(said) > len(said)) for name, said in votes.items()})
+
+
+def accepted_by_weight(judged: list[dict[str, Any]], failed: set[str]) -> Counter[str]:
+    """What Dawid and Skene make of the counted votes."""
+    counted = [row for row in judged if row["golden"] is None and row["worker"] not in failed]
+    votes = pa.table(
+        {
+            "answer_id": [row["task"] for row in counted],
+            "worker": [row["worker"] for row in counted],
+            "label": [row["output"] for row in counted],
+        }
+    )
+    found = aggregation.aggregate(votes, "dawid-skene", ["yes"]).to_pylist()
+    return Counter({row["answer_id"]: int(row["helpfulness"] > 0.5) for row in found})
 
 
 def task(name: str, overlap: int, not_for: list[str]) -> dict[str, Any]:
