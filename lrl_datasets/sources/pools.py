@@ -170,6 +170,7 @@ def _items(stage: Stage, export: Export) -> Export:
     numbers = sorted(
         {found[1] for p in patterns for c in export.columns if (found := p.fullmatch(c))}, key=int
     )
+    _require_numbered(stage, export, numbers)
     rows: list[Assignment] = []
     for row in export.rows:
         if row.reason == "unreadable":
@@ -185,3 +186,34 @@ def _items(stage: Stage, export: Export) -> Export:
     there = [c for c, p in zip(named, patterns, strict=True) if any(p.fullmatch(x) for x in export.columns)]
     file = replace(export.file, records=len(rows))
     return replace(export, file=file, columns=(*export.columns, *there), rows=rows)
+
+
+_MAY_BE_NOWHERE = ("golden", "context", "original", "original_id", "model_name", "machine_translation")
+"""Roles that nothing may fill at some place of a page: where only filled columns are known, they are not there."""
+
+
+def _require_numbered(stage: Stage, export: Export, numbers: list[str]) -> None:
+    """Check that each item of a page which somebody was shown has all the columns that the stage names.
+
+    The last places of a page that is never full may have no columns.
+    """
+    roles = stage.columns.model_dump(exclude_none=True)
+    if not export.header:
+        gone = (*_MAY_BE_NOWHERE, "answer" if isinstance(stage, AnswerStage) else "label")
+        roles = {role: column for role, column in roles.items() if role not in gone}
+    named = {role: column for role, column in roles.items() if "{n}" in column}
+    items = [*dict.fromkeys(c for c in [stage.columns.output, *named.values()] if "{n}" in c)]
+    for n in numbers:
+        missing = [
+            (r, c) for r, column in named.items() if (c := column.replace("{n}", n)) not in export.columns
+        ]
+        there = [c for column in items if (c := column.replace("{n}", n)) in export.columns]
+        filled = [
+            c for c in there if any(row.cells.get(c, "").strip() for row in export.rows if not row.reason)
+        ]
+        if missing and filled:
+            role, column = missing[0]
+            raise LrlError(
+                f"{export.file.name}: column {column!r} is missing while {filled[0]!r} is there "
+                f"({campaign_toml.FILE} names {named[role]!r} as {role}); there are: {', '.join(export.columns)}"
+            )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,33 @@ def test_every_format_finds_its_stage(tmp_path: Path, format: str) -> None:
     again = take_in(folder, [answers, votes])
     assert {one.became for one in again} == {"unchanged"} and files(folder) == before
     assert not any(one.new for one in again)
+
+
+def _numbered(format: str) -> str:
+    """The answer stage alone, with its columns a page's."""
+    text = re.sub(r'(prompt|written)(\.responses)?"', r'\1_{n}\2"', toml(format))
+    return text.partition('[[stage]]\nkind = "judgement"')[0]
+
+
+@pytest.mark.parametrize("format", [format for format in FORMATS if format != "label_studio_min"])
+def test_a_page_of_several_tasks_has_every_column_of_each(tmp_path: Path, format: str) -> None:
+    # One column was renamed: the other task of the page still has its own.
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "campaign.toml").write_text(_numbered(format))
+    one = Said("10", 1, {"swali_1": "Swali?", "prompt_2": "", "original_id": ""}, "Jibu.")
+    with pytest.raises(LrlError, match=r"(?s)page: .*prompt_1' is missing while '.*written_1.*' is there"):
+        take_in(tmp_path / "c", [export(tmp_path, [one], "page", "written_1", format)])
+    assert list(files(tmp_path / "c")) == ["campaign.toml"]
+    whole = replace(one, inputs={"prompt_1": "Swali?", "prompt_2": "", "original_id": ""})
+    assert len(take_in(tmp_path / "c", [export(tmp_path, [whole], "page", "written_1", format)])[0].new) == 1
+
+
+@pytest.mark.parametrize("format", ["mturk", "toloka", "table"])
+def test_a_page_with_a_text_and_no_place_for_its_answer(tmp_path: Path, format: str) -> None:
+    (tmp_path / "campaign.toml").write_text(_numbered(format))
+    one = Said("10", 1, {"prompt_1": "Swali?", "prompt_2": "Je?", "original_id": ""}, "Jibu.")
+    with pytest.raises(LrlError, match=r"written_2' is missing while '.*prompt_2' is there"):
+        take_in(tmp_path, [export(tmp_path, [one], "page", "written_1", format)])
 
 
 def test_the_same_records_in_another_order_are_there(tmp_path: Path) -> None:

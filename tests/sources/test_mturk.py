@@ -144,7 +144,7 @@ negative = ["no"]
 def test_several_items_on_one_page(tmp_path: Path) -> None:
     items = {
         "Input.id_1": "a", "Input.id_2": "b", "Input.id_10": "", "Input.gold_1": "", "Input.gold_2": "no",
-        "Answer.helpful_1": "yes", "Answer.helpful_2": "no", "Answer.helpful_10": "",
+        "Input.gold_10": "", "Answer.helpful_1": "yes", "Answer.helpful_2": "no", "Answer.helpful_10": "",
     }  # fmt: skip
     last = items | {"Input.id_10": "c", "Answer.helpful_10": "maybe"}
     (tmp_path / "b.csv").write_bytes(data(row("A1", **items), row("A2", WorkerId="W2", **last)))
