@@ -141,7 +141,13 @@ def compared(
         method = stage["rules"]["aggregation"]
         tables.append(preferences.margins(votes, rules, method))
         sides = asdict(preferences.sides(votes, rules))
-        told[name] = {"question": stage["question"], "method": method, "pairs": tables[-1].num_rows, **sides}
+        pairs = tables[-1]
+        # Both signs are possible: who wants sure pairs alone leaves those out, by `margin_low`.
+        open_ = pc.and_(pc.less(pairs["margin_low"], 0), pc.greater(pairs["margin_high"], 0))
+        told[name] = {
+            "question": stage["question"], "method": method, "pairs": pairs.num_rows,
+            "undecided": pc.sum(open_).as_py() or 0, **sides,
+        }  # fmt: skip
     return pa.concat_tables(tables), told
 
 

@@ -129,14 +129,17 @@ def test_what_people_compared_decides(built: Built) -> None:
 def test_ledger_card_and_verify(built: Built) -> None:
     judgements = built.manifest["judgements"]
     assert judgements["judgements"] == 21 + 20 and judgements["counted"] == 41
+    # The pair of ties alone is not sure, and makes no row; four of four are sure (above).
+    unsure = 1 + sum(row["margin_low"] < 0 for row in pairs(locations.read(built.folder)).values())
     assert built.manifest["comparisons"] == {
         "campaign": {
-            "question": "better", "method": "bradley-terry", "pairs": 5, "votes": 20, "ties": 4,
+            "question": "better", "method": "bradley-terry", "pairs": 5, "undecided": unsure, "votes": 20, "ties": 4,
             "left": 0.5, "left_low": 0.28, "left_high": 0.72,
         }
     }  # fmt: skip
     card = (built.folder / "README.md").read_text()
     assert "5 pairs of answers to one prompt" in card and "20 counted comparisons, 4 of them ties" in card
+    assert f"Of\n{unsure} of the pairs that interval holds 0" in card
     assert found(locations.read(built.folder)) == {}
 
 
