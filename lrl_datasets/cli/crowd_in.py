@@ -78,7 +78,8 @@ def told(came: list[Came]) -> None:
     unreadable: list[str] = []
     for one in came:
         what = {
-            "new": f"new, {len(one.new)} records",
+            "new": f"new, {_number_new(one)} records"
+            + (f", {len(one.unreadable)} of them unreadable" if one.unreadable else ""),
             "newer": f"takes the older export's place, {len(one.new)} new records",
             "unchanged": "the same records are there",
             "older": "all its records are there, as far or further",
@@ -90,7 +91,7 @@ def told(came: list[Came]) -> None:
         new.update(row.worker for row in one.new if row.worker)
         unreadable += [f"{one.path} row {row}: {wrong}" for row, wrong in one.unreadable.items()]
     total = sum(len(one.export.rows) for one in came)
-    say(f"{total} records, {sum(len(one.new) for one in came)} new, {len(unreadable)} unreadable")
+    say(f"{total} records, {sum(map(_number_new, came))} new, {len(unreadable)} unreadable")
     for line in unreadable[:SHOWN]:
         say(f"  {line}")
     if len(unreadable) > SHOWN:
@@ -100,3 +101,8 @@ def told(came: list[Came]) -> None:
         say(f"  {worker}: {number}, {new[worker]} new")
     if len(records) > SHOWN:
         say(f"  and {len(records) - SHOWN} more")
+
+
+def _number_new(one: Came) -> int:
+    """Count the new records of an export; in a new pool those without a name, unreadable ones, are new too."""
+    return len(one.export.rows) if one.became == "new" else len(one.new)

@@ -104,6 +104,7 @@ class _Pools:
         if same is not None:
             return self._came(path, format, number, same, "unchanged", export, new, known[same])
         if not touching:
+            self._refuse_unreadable(number, path, export)
             name = self._name(number, path, known)
             self._keep(number, name, path, export)
             return self._came(path, format, number, name, "new", export, new)
@@ -139,6 +140,20 @@ class _Pools:
             )
         self._keep(number, name, path, export)
         return self._came(path, format, number, name, "newer", export, new, before)
+
+    def _refuse_unreadable(self, number: int, path: Path, export: Export) -> None:
+        """Refuse a file of which nothing can be read: as a pool of its own it would hold nothing but damage."""
+        stage = self.campaign.stage[number - 1]
+        wrong = {
+            row.row: row.detail if row.reason == "unreadable" else wrong_cell(stage, row)
+            for row in export.rows
+        }
+        if wrong and all(wrong.values()):
+            row, what = next(iter(wrong.items()))
+            raise LrlError(
+                f"{path}: none of its {len(export.rows)} records can be read (row {row}: {what}); "
+                "if the file was cut off on its way, export it again"
+            )
 
     def _came(
         self, path: Path, format: str, number: int, name: str, became: Became, export: Export,

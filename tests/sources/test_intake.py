@@ -296,6 +296,25 @@ def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert list(one.unreadable) == [6, 7] and "none of the stage's labels" in one.unreadable[6]
 
 
+def test_a_file_of_which_nothing_can_be_read_is_no_pool(tmp_path: Path) -> None:
+    folder = campaign(tmp_path / "c")
+    whole = export(tmp_path, ANSWERS)
+    first = len(b"\n".join(whole.read_bytes().split(b"\n")[:2]))
+    (tmp_path / "cut.tsv").write_bytes(whole.read_bytes()[: first - 20])
+    for stage in (None, "1"):
+        with pytest.raises(
+            LrlError,
+            match=r"cut\.tsv: none of its 1 records can be read \(row 2: \d cells where .*export it again",
+        ):
+            take_in(folder, [tmp_path / "cut.tsv"], stage)
+    assert list(files(folder)) == ["campaign.toml"]
+    (tmp_path / "cut.tsv").write_bytes(whole.read_bytes()[: first + 20])  # in the second record
+    told = CliRunner().invoke(app, ["crowd", "import", str(tmp_path / "cut.tsv"), "--campaign", str(folder)])
+    assert [line.split("answers-cut.tsv: ")[-1] for line in told.output.splitlines()[:2]] == [
+        "new, 2 records, 1 of them unreadable", "2 records, 2 new, 1 unreadable"
+    ]  # fmt: skip
+
+
 def test_an_export_is_for_its_owner_alone(tmp_path: Path) -> None:
     folder = campaign(tmp_path / "c")
     (one,) = take_in(folder, [export(tmp_path, ANSWERS[:2])])
@@ -324,7 +343,7 @@ def test_the_command_says_what_came(tmp_path: Path) -> None:
     assert first.exit_code == 0, first.output
     assert first.output.splitlines() == [
         f"{answers}: toloka, stage 1, exports/answers-pool.tsv: new, 4 records",
-        f"{votes}: toloka, stage 2, exports/votes-v.tsv: new, 5 records",
+        f"{votes}: toloka, stage 2, exports/votes-v.tsv: new, 5 records, 1 of them unreadable",
         "9 records, 9 new, 1 unreadable",
         f"  {votes} row 6: column OUTPUT:helpful is none of the stage's labels",
         "by 5 annotators:",
