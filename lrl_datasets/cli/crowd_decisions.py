@@ -164,7 +164,7 @@ def terms(file: CampaignFile) -> dict[int, Terms]:
     from lrl_datasets.crowd.state import Terms
 
     return {
-        number: Terms(stage.tasks.overlap, stage.tasks.price, stage.tasks.comparisons)
+        number: Terms(stage.tasks.overlap, stage.tasks.price, stage.tasks.comparisons, stage.tasks.suite)
         for number, stage in enumerate(file.stage, 1)
         if stage.tasks
     }

@@ -50,6 +50,7 @@ def of_stage(
     rewards: Mapping[str, float],
     seconds: Mapping[str, float],
     price: float | None = None,
+    suite: int | None = None,
     bonus: Bonus | None = None,
     quality: Mapping[str, tuple[int, int]] | None = None,
 ) -> list[dict[str, Any]]:
@@ -62,7 +63,9 @@ def of_stage(
     rewards, seconds
         By assignment: what the platform says it pays, and how long the suite took.
     price
-        For a suite of which the platform says nothing.
+        For a suite of which the platform says nothing; a shorter one costs as much, as on the platforms.
+    suite
+        Tasks that `price` is for, where the export knows no suites: each record is then paid its share by task.
     quality
         By worker: how many of how many tasks were good (accepted answers, or right control tasks).
     """
@@ -72,7 +75,7 @@ def of_stage(
     rows = []
     for worker, suites in sorted(of_worker.items()):
         paid = [row for row in suites if row["verdict"] in ("accept", "accepted")]
-        sums = [_decimal(rewards.get(row["assignment"], price)) for row in paid]
+        sums = [_earned(row, rewards, price, suite) for row in paid]
         base = sum((amount for amount in sums if amount is not None), Decimal(0))
         extra = Decimal(0)
         good, tasks = (quality or {}).get(worker, (0, 0))
@@ -112,8 +115,14 @@ def median_hourly(payouts: Sequence[Mapping[str, Any]]) -> float | None:
     return median(known) if known else None
 
 
-def _decimal(amount: float | None) -> Decimal | None:
-    return None if amount is None else Decimal(str(amount))
+def _earned(
+    review: Mapping[str, Any], rewards: Mapping[str, float], price: float | None, suite: int | None
+) -> Decimal | None:
+    """Say what was handed in at once brings; None where nobody says."""
+    told = rewards.get(review["assignment"])
+    if told is not None or price is None:
+        return None if told is None else Decimal(str(told))
+    return Decimal(str(price)) * review["tasks"] / suite if suite else Decimal(str(price))
 
 
 def _money(amount: Decimal) -> Decimal:

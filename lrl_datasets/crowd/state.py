@@ -51,6 +51,8 @@ class Terms:
     price: float | None = None
     comparisons: int | None = None
     """Pairs of a prompt's answers that are compared at most; all when None."""
+    suite: int = 1
+    """Tasks that the price is for."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,8 @@ def compute(
         if rules.bonus is not None and rules.bonus_from is not None:
             bonus = payouts.Bonus(rules.bonus, rules.bonus_from, rules.bonus_min_tasks)
         paid += payouts.of_stage(
-            suites, rewards=_rewards(of_stage), seconds=_seconds(of_stage), price=term.price, bonus=bonus, quality=good
+            suites, rewards=_rewards(of_stage), seconds=_seconds(of_stage), price=term.price,
+            suite=None if _knows_suites(stage) else term.suite, bonus=bonus, quality=good,
         )  # fmt: skip
     refused = {
         row["record"] for row in answers if row["verdict"] == "reject" and row["reason"] != "unhelpful"
@@ -319,6 +322,16 @@ def _comparable(rows: Sequence[Mapping[str, Any]], out: set[str]) -> list[dict[s
         for row in rows
         if row["mark.source"] is None and row["record"] is not None and row["record"] not in out
     ]
+
+
+def _knows_suites(stage: Mapping[str, Any]) -> bool:
+    """Say whether a stage's exports tell what was handed in at once; elsewhere each record is an assignment alone."""
+    columns = stage["columns"]
+    return bool(
+        stage["format"] == "toloka"
+        or (stage["format"] == "table" and columns.get("assignment_id"))
+        or any("{n}" in column for column in columns.values())  # a record is a page with several tasks
+    )
 
 
 def _known(stage: Mapping[str, Any], rules: type[Any]) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class Tasks(_Strict):
     comparisons: Annotated[int, Field(ge=1)] | None = None
     """Of a preference stage: pairs of a prompt's answers that are compared at most; all of them when left out."""
     price: Annotated[float, Field(ge=0)] | None = None
-    """What a worker is paid for one suite, in the campaign's currency, before the platform's fee."""
+    """What a worker is paid for one suite, in the campaign's currency, before the platform's fee; where an export
+    knows no suites (Label Studio, Argilla), each task brings its share of it."""
 
     @model_validator(mode="after")
     def _golden_has_a_file(self) -> Tasks:
