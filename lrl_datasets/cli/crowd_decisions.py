@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrl_datasets.cli.console import err, out, say
+from lrl_datasets.cli.crowd_in import warn_unmatched
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
@@ -156,7 +157,9 @@ def _read(campaign: Path, now: str | None) -> tuple[CampaignFile, State, Path]:
     file = campaign_toml.load(folder)
     with err.status("reading"):
         tables = Campaign(under_way=True).read(folder)
-        return file, compute(tables, _time(now), terms(file)), folder
+        state = compute(tables, _time(now), terms(file))
+    warn_unmatched(tables)
+    return file, state, folder
 
 
 def terms(file: CampaignFile) -> dict[int, Terms]:

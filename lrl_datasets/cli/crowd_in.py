@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrl_datasets.cli.console import say
+from lrl_datasets.cli.console import err, say
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
+    from lrl_datasets.sources.base import SourceTables
     from lrl_datasets.sources.intake import Came
 
 commands = typer.Typer()
@@ -39,12 +40,14 @@ def import_(
     records again change nothing; a newer export of a pool takes the older one's place. A file that fits no stage is
     answered with its columns and the lines to write in campaign.toml; campaign.toml itself is never changed.
     """  # fmt: skip
+    from lrl_datasets.sources.campaign import Campaign
     from lrl_datasets.sources.intake import take_in
 
     folder = campaign.parent if campaign.name == "campaign.toml" else campaign
     for path in files:
         _not_of_a_push(folder, path)
     told(take_in(folder, files, stage, replace))
+    warn_unmatched(Campaign(under_way=True).read(folder))
 
 
 def _not_of_a_push(folder: Path, path: Path) -> None:
@@ -69,6 +72,14 @@ def _not_of_a_push(folder: Path, path: Path) -> None:
             f"{path}: a project that lrl crowd push made, whose tasks hold no golden labels: bring it in with "
             "lrl crowd pull, which adds them"
         )
+
+
+def warn_unmatched(tables: SourceTables) -> None:
+    """Warn of stages that judge answers the campaign does not have: nothing they say would count."""
+    from lrl_datasets.crowd import unmatched
+
+    for words in unmatched.words(tables).values():
+        err.print(f"warning: {words}", style="yellow", markup=False)
 
 
 def told(came: list[Came]) -> None:

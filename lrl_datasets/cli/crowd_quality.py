@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lrl_datasets.cli.console import err, out, say
+from lrl_datasets.cli.crowd_in import warn_unmatched
 from lrl_datasets.errors import LrlError
 
 commands = typer.Typer()
@@ -35,11 +36,13 @@ def quality(
 
     folder = campaign.parent if campaign.name == campaign_toml.FILE else campaign
     with err.status("reading"):
-        found = worth.of_campaign(Campaign(under_way=True).read(folder))
+        tables = Campaign(under_way=True).read(folder)
+        found = worth.of_campaign(tables)
     asked = [one.question for one in found.questions]
     if question is not None and question not in asked:
         raise LrlError(f"--question {question}: no stage asks it; there are: {', '.join(asked) or 'none'}")
     out.print(votes.agreement(found))
+    warn_unmatched(tables)
     if found.marks:
         out.print(votes.marks(found))
     for one in found.questions:

@@ -341,7 +341,7 @@ def test_the_command_says_what_came(tmp_path: Path) -> None:
     command = ["crowd", "import", str(answers), str(votes), "--campaign", str(folder / "campaign.toml")]
     first = CliRunner().invoke(app, command)
     assert first.exit_code == 0, first.output
-    assert first.output.splitlines() == [
+    assert first.stdout.splitlines() == [
         f"{answers}: toloka, stage 1, exports/answers-pool.tsv: new, 4 records",
         f"{votes}: toloka, stage 2, exports/votes-v.tsv: new, 5 records, 1 of them unreadable",
         "9 records, 9 new, 1 unreadable",
@@ -353,3 +353,30 @@ def test_the_command_says_what_came(tmp_path: Path) -> None:
     before = files(folder)
     second = CliRunner().invoke(app, command)
     assert "9 records, 0 new, 1 unreadable" in second.output and files(folder) == before
+
+
+def test_judgements_of_answers_that_are_not_there(tmp_path: Path) -> None:
+    folder = campaign(tmp_path / "c")
+    strange = [replace(one, inputs={**one.inputs, "answer_id": f"jibu-{n}"}) for n, one in enumerate(VOTES)]
+    where = ["--campaign", str(folder)]
+    run = CliRunner().invoke
+    told = run(app, ["crowd", "import", str(export(tmp_path, strange, "v.tsv", "helpful")), *where])
+    warning = (
+        "warning: stage 2 helpful: 4 of 4 judgements are of answers that the campaign does not have, such as "
+        "'jibu-0': import the answers, or see that columns.answer_id (INPUT:answer_id)"
+    )
+    assert told.exit_code == 0 and warning in told.output
+    (folder / "exports" / "votes-v.tsv").unlink()
+    told = run(app, ["crowd", "import", str(export(tmp_path, ANSWERS)), *where])
+    assert "warning" not in told.output
+    mixed = [
+        *[replace(one, inputs={**one.inputs, "answer_id": f"1{n}00{n}"}) for n, one in enumerate(VOTES)][:3],
+        strange[3],
+    ]
+    told = run(app, ["crowd", "import", str(export(tmp_path, mixed, "v.tsv", "helpful")), *where])
+    assert told.exit_code == 0 and "warning" not in told.output  # one of four may go astray
+    (folder / "exports" / "votes-v.tsv").unlink()
+    run(app, ["crowd", "import", str(export(tmp_path, strange, "v.tsv", "helpful")), *where])
+    for command in ("status", "quality"):
+        told = run(app, ["crowd", command, *where])
+        assert told.exit_code == 0 and told.output.count(warning) == 1, command
