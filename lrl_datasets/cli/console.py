@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from lrl_datasets.errors import LrlError
 
 # Into a file or a pipe there is no terminal whose width could be asked for; 80 columns break the tables.
 out = Console(soft_wrap=True, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120)
@@ -19,6 +24,22 @@ Endpoint = Annotated[str | None, typer.Option(help="URL of the Hub; default HF_E
 def say(text: str) -> None:
     """Print a line as it is: paths and ids are neither markup nor coloured."""
     out.print(text, markup=False, highlight=False)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file and the reason where it cannot be written.
+
+    Raises
+    ------
+    LrlError
+        Instead of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        raise LrlError(f"{path}: cannot be written ({where}: {error.strerror or error})") from None
 
 
 def use(endpoint: str | None) -> None:

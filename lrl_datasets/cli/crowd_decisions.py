@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrl_datasets.cli.console import err, out, say
+from lrl_datasets.cli.console import err, out, say, writing
 from lrl_datasets.cli.crowd_in import warn_unmatched
 from lrl_datasets.errors import LrlError
 
@@ -31,6 +31,9 @@ Outbox = Annotated[
     Path | None, typer.Option("--out", help="Folder for the files; default: outbox in the campaign.")
 ]
 SHOWN = 10
+NOTHING_CAME = (
+    "nothing came in yet: no export of a pool holds work that was handed in, so nobody is to be paid"
+)
 
 
 @commands.command()
@@ -82,18 +85,22 @@ def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -
         target = (out_dir or folder / "outbox") / f"{number}-{_name(stage)}"
         path = target / REVIEW_FILES.get(stage.format, "reviews.csv")
         if said["accept"] + said["reject"]:
-            write(path, review_file(stage.format, reviews, words).decode())
+            with writing(path):
+                write(path, review_file(stage.format, reviews, words).decode())
             say(f"wrote {path}: {said['accept']} suites accepted, {said['reject']} rejected")
         else:
-            path.unlink(missing_ok=True)
+            with writing(path):
+                path.unlink(missing_ok=True)
             say(f"stage {number} {_name(stage)}: no suite to accept or reject")
         barred = state.keep_out_writers(number) if stage.kind == "answer" else state.keep_out(stage.question)
         out_of = sorted(barred)
         if out_of:
-            write(target / "keep-out.txt", "".join(f"{worker}\n" for worker in out_of))
+            with writing(target / "keep-out.txt"):
+                write(target / "keep-out.txt", "".join(f"{worker}\n" for worker in out_of))
             say(f"  {len(out_of)} workers get no more of its tasks: {target / 'keep-out.txt'}")
         else:
-            (target / "keep-out.txt").unlink(missing_ok=True)
+            with writing(target / "keep-out.txt"):
+                (target / "keep-out.txt").unlink(missing_ok=True)
         if said["wait"]:
             say(f"  {said['wait']} suites wait for votes or for a person to look")
     _say_open(state)
@@ -113,8 +120,12 @@ def pay(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> N
     file, state, folder = _read(campaign, now)
     rows = state.payouts.to_pylist()
     path = (out_dir or folder / "outbox") / "payouts.csv"
+    if not rows:
+        say(f"{NOTHING_CAME}; wrote nothing")
+        return
     cells = [{**row, "worker": neutralised(row["worker"] or "")} for row in rows]
-    write(path, _csv(PAYOUTS.names, cells))
+    with writing(path):
+        write(path, _csv(PAYOUTS.names, cells))
     currency = file.money.currency if file.money else ""
     for number, stage in enumerate(file.stage, 1):
         of_stage = [row for row in rows if row["stage"] == number]

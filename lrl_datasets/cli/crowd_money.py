@@ -36,7 +36,7 @@ def plan(
     crowd: Crowd = CROWD,
     prompts: Annotated[int | None, typer.Option(min=1, help="Default: those of the stage's file.")] = None,
     minimum_hourly_pay: Annotated[
-        float | None, typer.Option(min=0.01, help="The floor, where the campaign has no [money] yet.")
+        float | None, typer.Option(min=0.01, help=r"The floor, where the campaign has no \[money] yet.")
     ] = None,
     platform_fee: Annotated[
         float | None, typer.Option(min=0, help="The platform's share on top of what workers get: .3 is 30 %.")
@@ -104,6 +104,9 @@ def planned(
             f"{folder / campaign_toml.FILE}: a plan needs the floor for an hour of work and the platform's fee, and "
             "neither has a default: write [money] or give --minimum-hourly-pay and --platform-fee"
         )
+    for given in (floor, fee, answer_seconds, judgement_seconds):
+        if not math.isfinite(given):
+            raise LrlError(f"a plan needs finite numbers for pay, fee and seconds, and one is {given}")
     answers = _stage(folder, file, writing, answer_seconds)
     rules: Any = writing.rules
     return Plan(
@@ -127,7 +130,7 @@ def cost(campaign: Folder = Path()) -> None:
 
     from rich.table import Table
 
-    from lrl_datasets.cli.crowd_decisions import terms
+    from lrl_datasets.cli.crowd_decisions import NOTHING_CAME, terms
     from lrl_datasets.crowd import cost as costs
     from lrl_datasets.crowd.decisions import CONTROL
     from lrl_datasets.crowd.state import compute
@@ -140,6 +143,9 @@ def cost(campaign: Folder = Path()) -> None:
         state = compute(
             Campaign(under_way=True).read(folder), datetime.now(UTC).replace(tzinfo=None), terms(file)
         )
+    if not state.payouts.num_rows:
+        say(NOTHING_CAME)
+        return
     accepted = sum(
         row["verdict"] == "accept" and row["reason"] != CONTROL for row in state.decisions.to_pylist()
     )

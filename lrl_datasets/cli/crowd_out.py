@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrl_datasets.cli import crowd_entry
-from lrl_datasets.cli.console import say
+from lrl_datasets.cli.console import say, writing
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def tasks_(
         _write_files(target / one.name, _writer(what.format).write(page, one.tasks, **hints))
     if entries:
         told = crowd_entry.told(entries, what.format)
-        (target / "pools.txt").write_text("".join(f"{line}\n" for line in told), encoding="utf-8")
+        with writing(target / "pools.txt"):
+            (target / "pools.txt").write_text("".join(f"{line}\n" for line in told), encoding="utf-8")
         for line in told:
             say(line)
 
@@ -287,8 +288,9 @@ def golden_of(folder: Path, file: CampaignFile, number: int, page: Page) -> dict
 def _write_files(target: Path, files: dict[str, bytes]) -> None:
     for filename, data in files.items():
         path = target / filename
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
         say(f"wrote {path}")
 
 

@@ -17,7 +17,7 @@ _Pools = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class _Decisions(_Strict):

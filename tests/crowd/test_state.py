@@ -266,3 +266,47 @@ def test_who_failed_the_control_tasks_gets_no_more_tasks(tmp_path: Path) -> None
         "decide", "--campaign", str(place), "--now", "2024-01-10"
     )
     assert (place / "outbox/2-helpful/keep-out.txt").read_text() == "judge2\n"
+
+
+@pytest.mark.parametrize("command", ["pay", "decide"])
+def test_what_cannot_be_written_is_named_with_the_reason(tmp_path: Path, command: str) -> None:
+    place = folder(tmp_path)
+    in_the_way = tmp_path / "a file"
+    in_the_way.write_text("")
+    with pytest.raises(
+        LrlError, match=r"a file.*(payouts|reviews).*cannot be written \(.*(exists|directory)"
+    ):
+        lrl_raising(command, "--campaign", str(place), "--now", "2024-01-10", "--out", str(in_the_way))
+
+
+def lrl_raising(*arguments: str) -> None:
+    CliRunner().invoke(app, ["crowd", *arguments], catch_exceptions=False)
+
+
+def test_where_nothing_came_in_nothing_is_paid_or_written(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    for export in place.glob("*.tsv"):
+        export.unlink()
+    before = contents(place)
+    assert "nothing came in yet" in lrl("pay", "--campaign", str(place))
+    assert "nothing came in yet" in " ".join(lrl("cost", "--campaign", str(place)).split())
+    assert contents(place) == before
+
+
+def test_the_help_says_where_the_floor_stands() -> None:
+    assert "[money]" in lrl("plan", "--help")
+
+
+@pytest.mark.parametrize("number", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize("key", ["platform_fee", "minimum_hourly_pay", "price = 0.5", "bonus = 0.5"])
+def test_no_number_of_a_campaign_is_infinite(tmp_path: Path, key: str, number: str) -> None:
+    place = folder(tmp_path)
+    name = key.partition(" ")[0]
+    money = {"platform_fee": 0.2, "minimum_hourly_pay": 60.0, name: number}
+    table = 'currency = "USD"\n' + "".join(
+        f"{k} = {money[k]}\n" for k in ("platform_fee", "minimum_hourly_pay")
+    )
+    toml = (place / "campaign.toml").read_text().replace("[[stage]]", f"[money]\n{table}[[stage]]", 1)
+    (place / "campaign.toml").write_text(toml.replace(key, f"{name} = {number}") if " " in key else toml)
+    with pytest.raises(LrlError, match=rf"{name}: Input should be a finite number"):
+        lrl_raising("status", "--campaign", str(place))

@@ -125,3 +125,11 @@ def test_a_page_for_mturk_shows_no_markup_of_an_answer(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#36;{answer} &#128512;" in batch
     page = (folder / "outbox" / "1-answer" / "template.html").read_text(encoding="utf-8")
     assert "${prompt_html}" in page and "${prompt}" not in page and "${golden}" not in page
+
+
+def test_tasks_that_cannot_be_written_are_named_with_the_reason(tmp_path: Path) -> None:
+    folder = platforms.folder(tmp_path / "toloka", "toloka", PROMPTS, GOLDEN)
+    in_the_way = tmp_path / "a file"
+    in_the_way.write_text("")
+    with pytest.raises(LrlError, match=r"a file.*pool.tsv: cannot be written \("):
+        lrl("tasks", "answer", "--campaign", folder, "--out", in_the_way)
