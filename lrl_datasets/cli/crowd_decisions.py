@@ -46,6 +46,9 @@ def status(campaign: Folder = Path(), now: Now = None) -> None:
     file, state, _ = _read(campaign, now)
     shown = Table("stage", "suites", "accepted", "to accept", "to reject", "waiting")
     for number, stage in enumerate(file.stage, 1):
+        if number != (page := min(file.together(number))):
+            shown.add_row(f"{number} {_name(stage)}", f"asked with stage {page}")
+            continue
         said = Counter(row["verdict"] for row in state.reviews.to_pylist() if row["stage"] == number)
         done = said["accepted"] + said["rejected"]
         told = f"{said['accepted']} of {done}" if said["rejected"] else str(done)
@@ -80,6 +83,10 @@ def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -
     file, state, folder = _read(campaign, now)
     words = languages.load(file.language).crowd.reasons
     for number, stage in enumerate(file.stage, 1):
+        together = file.together(number)
+        if number != min(together):
+            say(f"stage {number} {_name(stage)}: asked with stage {min(together)}")
+            continue
         reviews = [row for row in state.reviews.to_pylist() if row["stage"] == number]
         said = Counter(row["verdict"] for row in reviews)
         target = (out_dir or folder / "outbox") / f"{number}-{_name(stage)}"
@@ -92,8 +99,11 @@ def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -
             with writing(path):
                 path.unlink(missing_ok=True)
             say(f"stage {number} {_name(stage)}: no suite to accept or reject")
-        barred = state.keep_out_writers(number) if stage.kind == "answer" else state.keep_out(stage.question)
-        out_of = sorted(barred)
+        if stage.kind == "answer":
+            out_of = sorted(state.keep_out_writers(number))
+        else:  # who is kept out of one question is kept out of its page
+            asked = [_name(file.stage[n - 1]) for n in together]
+            out_of = sorted({worker for question in asked for worker in state.keep_out(question)})
         if out_of:
             with writing(target / "keep-out.txt"):
                 write(target / "keep-out.txt", "".join(f"{worker}\n" for worker in out_of))

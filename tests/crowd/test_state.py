@@ -310,3 +310,27 @@ def test_no_number_of_a_campaign_is_infinite(tmp_path: Path, key: str, number: s
     (place / "campaign.toml").write_text(toml.replace(key, f"{name} = {number}") if " " in key else toml)
     with pytest.raises(LrlError, match=rf"{name}: Input should be a finite number"):
         lrl_raising("status", "--campaign", str(place))
+
+
+def test_the_stages_of_one_page_are_told_and_reviewed_once(tmp_path: Path) -> None:
+    fluent = MAJORITY_TOML.replace('"helpful"', '"fluent"').replace("OUTPUT:helpful", "OUTPUT:fluent")
+    votes = [
+        {**vote("a1", worker=judge, assignment=judge, status="SUBMITTED"), "OUTPUT:fluent": "yes", "GOLDEN:fluent": ""}
+        for judge in ("judge1", "judge2", "judge3")
+    ]  # fmt: skip
+    # One judge fails the control tasks of the second question alone.
+    votes += [
+        {**vote("", worker="judge3", assignment=f"g{n}", golden="yes", status="SUBMITTED"), "OUTPUT:fluent": "no",
+         "GOLDEN:fluent": "yes"}
+        for n in range(3)
+    ]  # fmt: skip
+    place = campaign(
+        tmp_path / "c", [answer(status="SUBMITTED")], votes, ANSWER_TOML + MAJORITY_TOML + fluent
+    )
+    told = lrl("status", "--campaign", str(place), "--now", "2024-01-10")
+    (row,) = [line for line in told.splitlines() if "3 fluent" in line]
+    assert row.replace("│", " ").split() == ["3", "fluent", "asked", "with", "stage", "2"]
+    told = lrl("decide", "--campaign", str(place), "--now", "2024-01-10")
+    assert told.count("stage 3 fluent") == 1 and "stage 3 fluent: asked with stage 2" in told
+    assert sorted(path.name for path in (place / "outbox").iterdir()) == ["1-answer", "2-helpful"]
+    assert (place / "outbox/2-helpful/keep-out.txt").read_text() == "judge3\n"
