@@ -8,6 +8,7 @@ from lrl_datasets.cli import (
     crowd_decisions,
     crowd_in,
     crowd_money,
+    crowd_new,
     crowd_out,
     crowd_platforms,
     crowd_quality,
@@ -17,6 +18,7 @@ from lrl_datasets.cli import (
 commands = typer.Typer(
     no_args_is_help=True, help="A crowd campaign: tasks out, exports in, decisions, money."
 )
+commands.add_typer(crowd_new.commands)
 commands.add_typer(crowd_out.commands)
 commands.add_typer(crowd_in.commands)
 commands.add_typer(crowd_platforms.commands)

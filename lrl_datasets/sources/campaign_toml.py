@@ -349,13 +349,20 @@ def load(folder: Path) -> CampaignFile:
     """
     path = folder / FILE
     try:
-        values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise LrlError(f"{path}: no such file; a campaign is a folder with {FILE}") from None
     except OSError as error:
         raise LrlError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError as error:
         raise LrlError(f"{path}: not UTF-8 at byte {error.start + 1}") from None
+    return parsed(text, path)
+
+
+def parsed(text: str, path: Path) -> CampaignFile:
+    """Validate the text of a `campaign.toml`; `path` is what errors call it."""
+    try:
+        values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise LrlError(f"{path}: not valid TOML: {error}") from None
     try:
