@@ -73,6 +73,11 @@ def tasks_(
         say(
             f"MTurk's upload refuses characters beyond U+FFFF (emoji): {len(refused)} tasks, such as {refused[0]}"
         )
+    if what.format == "mturk" and (run := mturk.formulas(page, table)):
+        say(
+            f"do not open batch.csv in a spreadsheet program: {len(run)} tasks, such as {run[0]}, begin "
+            "with = + - or @, which it would run; MTurk does not"
+        )
     entries = crowd_entry.entries(folder, file, number, page, _golden_rows(folder, file, number, page))
     for one in entries:
         hints = {"training": True} if one.name == "training" and what.format == "toloka" else {}

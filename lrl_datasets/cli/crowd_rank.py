@@ -83,7 +83,13 @@ def rank(
     if chosen not in preferences.METHODS:
         raise LrlError(f"--method {chosen}: one of {', '.join(preferences.METHODS)}")
     if not votes.num_rows:
-        raise LrlError(f"{where}: no comparison of two systems, so there is nothing to rank")
+        to_do = (
+            "name the column that says which model wrote an answer as columns.model_name of the answer stage, or give "
+            f"a table with the header {left},{right},{winner},{worker}"
+            if where.is_dir() or where.name == "campaign.toml"
+            else "it has no rows"
+        )
+        raise LrlError(f"{where}: no comparison of two systems, so there is nothing to rank: {to_do}")
     found = ranking.rank(votes, rules, chosen, resample)  # type: ignore[arg-type]  # looked at above
     _print(found)
     if json_file is not None:

@@ -138,3 +138,8 @@ def test_of_a_campaign(tmp_path: Path) -> None:
     assert "left out: 4 both answers are one system's" in result.output  # the ties of 1 and 2
     # 0 wins 4 of 4 and 3 of 4, 3 loses 4 of 4, 6 wins 4 of 4: 11 of 16.
     assert "test/model" in result.output and "68.8%" in result.output and "31.2%" in result.output
+    told = (folder / "campaign.toml").read_text().replace('model_name = "INPUT:model"', "")
+    (folder / "campaign.toml").write_text(told)
+    result = RUNNER.invoke(app, ["crowd", "rank", str(folder)])
+    assert "as columns.model_name of the answer stage" in str(result.exception)
+    assert str(result.exception).endswith("a table with the header left,right,winner,worker")

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from lrl_datasets.crowd.tasks.pages import Page
 from lrl_datasets.crowd.tasks.suites import INPUT
+from lrl_datasets.sources.formulas import neutralised
 
 _STATUSES = {"submitted": "Submitted", "accepted": "Approved", "rejected": "Rejected"}
 
@@ -56,6 +57,19 @@ def astral(page: Page, tasks: pa.Table) -> list[str]:
     rows = tasks.to_pylist()
     return [
         row["task"] for row in rows if any(max(cell, default="") > "\uffff" for cell in _inputs(page, row))
+    ]
+
+
+def formulas(page: Page, tasks: pa.Table) -> list[str]:
+    """Name the tasks with cells that a spreadsheet program would run (`sources.formulas`).
+
+    MTurk shows cells as they are, so nothing is put before them here: judges would see it.
+    """
+    rows = tasks.to_pylist()
+    return [
+        row["task"]
+        for row in rows
+        if any(not cell.startswith("'") and neutralised(cell) != cell for cell in _inputs(page, row))
     ]
 
 

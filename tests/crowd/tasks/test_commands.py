@@ -120,11 +120,18 @@ def test_a_page_for_mturk_shows_no_markup_of_an_answer(tmp_path: Path) -> None:
     evil = [{"prompt": "<script>alert(1)</script> & ${answer} 😀"}]
     folder = platforms.folder(tmp_path / "mturk", "mturk", evil, GOLDEN)
     said = lrl("tasks", "answer", "--campaign", folder)
-    assert "emoji" in said
+    assert "emoji" in said and "spreadsheet" not in said
     batch = (folder / "outbox" / "1-answer" / "batch.csv").read_text(encoding="utf-8")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#36;{answer} &#128512;" in batch
     page = (folder / "outbox" / "1-answer" / "template.html").read_text(encoding="utf-8")
     assert "${prompt_html}" in page and "${prompt}" not in page and "${golden}" not in page
+
+
+def test_cells_that_a_spreadsheet_program_would_run_are_told_of(tmp_path: Path) -> None:
+    prompts = [{"prompt": '=HYPERLINK("http://x")'}, {"prompt": "-1 ni nini?"}, {"prompt": "Maji ni nini?"}]
+    folder = platforms.folder(tmp_path / "mturk", "mturk", prompts, GOLDEN)
+    said = lrl("tasks", "answer", "--campaign", folder)
+    assert "do not open batch.csv in a spreadsheet program: 2 tasks, such as" in " ".join(said.split())
 
 
 def test_tasks_that_cannot_be_written_are_named_with_the_reason(tmp_path: Path) -> None:
