@@ -102,6 +102,15 @@ def test_counts() -> None:
     assert len({(answer["worker"], answer["prompt"]) for answer in ANSWERS}) == 400
 
 
+def test_golden_tasks_are_plain_or_of_a_kind_of_the_answers() -> None:
+    golden = rows("texts/golden.jsonl")
+    assert Counter(task["helpful"] for task in golden) == {"yes": 25, "no": 25}
+    assert Counter(task["kind"] for task in golden) == {"plain": 30, "weak": 16, "machine_like": 4}
+    assert {task["helpful"] for task in golden if task["kind"] == "weak"} == {"no"}
+    assert all(task["hint"] for task in golden)
+    assert len({(task["prompt"], task["answer"]) for task in golden}) == 50
+
+
 def test_prompts_have_answers_to_choose_between() -> None:
     kinds = defaultdict(list)
     for answer in ANSWERS:
@@ -254,6 +263,29 @@ def test_who_fails_and_who_judged_himself(
     quickest = min(durations, key=lambda worker: statistics.median(durations[worker]))
     assert quickest == make_exports.worker_id(HASTY)
     assert own == {make_exports.worker_id(make_exports.AUTHOR): 2}
+
+
+def test_judges_err_on_hard_golden_tasks_as_on_such_answers(
+    answer_of: dict[str, dict[str, Any]], make_exports: ModuleType
+) -> None:
+    kind_of = {task["id"]: task["kind"] for task in rows("texts/golden.jsonl")}
+    skewed = {make_exports.worker_id(name) for name in (SPAMMER, HASTY)}
+    said_yes, right = defaultdict(list), defaultdict(list)
+    for row in export_rows("validation"):
+        if row["ASSIGNMENT:worker_id"] in skewed:
+            continue
+        name, yes = row["INPUT:answer_id"], row["OUTPUT:helpful"] == "yes"
+        kind = kind_of.get(name) or answer_of[name]["kind"]
+        said_yes[name in kind_of, kind].append(yes)
+        if name in kind_of:
+            right[kind].append(row["OUTPUT:helpful"] == row["GOLDEN:helpful"])
+    assert statistics.mean(right["plain"]) > 0.9
+    assert statistics.mean(right["weak"]) < 0.85
+    assert statistics.mean(right["machine_like"]) < 0.75
+    votes = said_yes[True, "weak"]
+    share = statistics.mean(said_yes[False, "weak"])
+    # Three standard errors of the share among so few control tasks.
+    assert abs(statistics.mean(votes) - share) < 3 * (share * (1 - share) / len(votes)) ** 0.5
 
 
 def test_crowd_accepts_the_good_and_refuses_the_rest(

@@ -55,6 +55,21 @@ def toloka(tmp_path_factory: pytest.TempPathFactory) -> Published:
     return published(FOLDER, tmp_path_factory.mktemp("toloka"))
 
 
+def test_golden_tasks_are_hard_enough_to_calibrate_by(toloka: Published) -> None:
+    told = next(one for one in toloka.manifest["aggregation"].values() if one["method"] == "auto")
+    assert told["kind"] == "calibrated" and told["golden_tasks"] == 50
+    # If every method got all of them right, as with plain ones alone, there would be nothing to learn from them.
+    assert all(35 < right < 50 for right in told["right_of_golden"].values())
+    assert len(told["reliability"]) >= 4
+    error = told["calibration_error"]
+    assert error["after"] < error["before"]
+
+
+def test_divided_votes_are_not_called_helpful(toloka: Published) -> None:
+    halved = [row["helpfulness"] for row in toloka.rows.values() if row["agreement"] == 0.5]
+    assert len(halved) <= 3 and all(helpful < 0.6 for helpful in halved)
+
+
 def test_every_other_format_is_there() -> None:
     assert set(FORMATS) == set(KEPT_BACK)
 

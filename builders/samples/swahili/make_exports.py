@@ -81,7 +81,7 @@ class Judge:
     attention: float
     """Share of tasks on which the answer decides; on the others chance does."""
     control: float
-    """The same on control tasks, which are easier."""
+    """The same on control tasks that are plain, which are easier than any answer."""
     seconds: float
     """Typical time a task."""
     suites: int
@@ -287,7 +287,7 @@ def judgement_suites(
     """Give the validation pool's suites: each judge's answers in sixes, with a control task among them."""
     # A wrong one and a right one in turn: who always says yes is right in half of them at most.
     wrong, right = (
-        shuffled([task for task in read("golden") if task["helpful"] == label], draw)
+        spread(shuffled([task for task in read("golden") if task["helpful"] == label], draw))
         for label in ("no", "yes")
     )
     control = itertools.cycle(itertools.chain.from_iterable(zip(wrong, right, strict=True)))
@@ -304,7 +304,7 @@ def judgement_suites(
                 for answer, label in votes[start : start + TASKS_PER_SUITE - 1]
             ]
             task = next(control)
-            label = vote(judge, judge.control, 1.0 if task["helpful"] == "yes" else 0.0, draw)
+            label = control_vote(judge, task, draw)
             rows.insert(
                 int((len(rows) + 1) * draw.random()),
                 {
@@ -321,6 +321,17 @@ def judgement_suites(
             frame["ASSIGNMENT:reward"] = f"{price(1):.4f}"
             suites.append([row | frame for row in rows])
     return suites
+
+
+def spread(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Order control tasks so that every stretch has its share of each kind: no judge gets the hard ones alone."""
+    sizes = Counter(task["kind"] for task in tasks)
+    seen: Counter[str] = Counter()
+    places = []
+    for task in tasks:
+        places.append((seen[task["kind"]] + 0.5) / sizes[task["kind"]])
+        seen[task["kind"]] += 1
+    return [tasks[at] for at in sorted(range(len(tasks)), key=places.__getitem__)]
 
 
 def votes_by_judge(
@@ -409,6 +420,17 @@ def vote(judge: Judge, attention: float, helpful: float, draw: random.Random) ->
         return "yes"
     chance = attention * helpful + (1 - attention) * 0.5
     return "yes" if draw.random() < chance else "no"
+
+
+def control_vote(judge: Judge, task: dict[str, Any], draw: random.Random) -> str:
+    """Let one judge vote on a control task.
+
+    What is not plain is as hard as an answer of its kind: only from such tasks can be learned what divided votes on
+    an answer mean.
+    """
+    if task["kind"] == "plain":
+        return vote(judge, judge.control, 1.0 if task["helpful"] == "yes" else 0.0, draw)
+    return vote(judge, judge.attention, HELPFUL[task["kind"]], draw)
 
 
 # ---- the comparisons ------------------------------------------------------------------------------------
