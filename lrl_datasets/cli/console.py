@@ -26,6 +26,11 @@ def say(text: str) -> None:
     out.print(text, markup=False, highlight=False)
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Say how many: "1 suite", "2 suites"; `many` where its plural is not with an s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Name the file and the reason where it cannot be written.

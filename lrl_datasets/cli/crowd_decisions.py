@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrl_datasets.cli.console import err, out, say, writing
+from lrl_datasets.cli.console import counted, err, out, say, writing
 from lrl_datasets.cli.crowd_in import warn_unmatched
 from lrl_datasets.errors import LrlError
 
@@ -94,7 +94,7 @@ def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -
         if said["accept"] + said["reject"]:
             with writing(path):
                 write(path, review_file(stage.format, reviews, words).decode())
-            say(f"wrote {path}: {said['accept']} suites accepted, {said['reject']} rejected")
+            say(f"wrote {path}: {counted(said['accept'], 'suite')} accepted, {said['reject']} rejected")
         else:
             with writing(path):
                 path.unlink(missing_ok=True)
@@ -107,12 +107,15 @@ def decide(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -
         if out_of:
             with writing(target / "keep-out.txt"):
                 write(target / "keep-out.txt", "".join(f"{worker}\n" for worker in out_of))
-            say(f"  {len(out_of)} workers get no more of its tasks: {target / 'keep-out.txt'}")
+            say(
+                f"  {counted(len(out_of), 'worker gets', 'workers get')} no more of its tasks: "
+                f"{target / 'keep-out.txt'}"
+            )
         else:
             with writing(target / "keep-out.txt"):
                 (target / "keep-out.txt").unlink(missing_ok=True)
         if said["wait"]:
-            say(f"  {said['wait']} suites wait for votes or for a person to look")
+            say(f"  {counted(said['wait'], 'suite waits', 'suites wait')} for votes or for a person to look")
     _say_open(state)
     _warn(state, file)
 
@@ -144,7 +147,8 @@ def pay(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> N
         base, bonus = (sum((row[name] for row in of_stage), Decimal(0)) for name in ("base", "bonus"))
         hourly = median_hourly(of_stage)
         say(
-            f"stage {number} {_name(stage)}: {len(of_stage)} workers, {base:.2f} {currency} and {bonus:.2f} bonus; "
+            f"stage {number} {_name(stage)}: {counted(len(of_stage), 'worker')}, "
+            f"{base:.2f} {currency} and {bonus:.2f} bonus; "
             + (
                 f"the median worker earned {hourly:.2f} an hour"
                 if hourly is not None
@@ -154,7 +158,8 @@ def pay(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> N
         unpriced = sum(row["suites_unpriced"] for row in of_stage)
         if unpriced:
             say(
-                f"  {unpriced} suites have no price: neither the export nor `price` of [stage.tasks] says one"
+                f"  {counted(unpriced, 'suite has', 'suites have')} no price: "
+                "neither the export nor `price` of [stage.tasks] says one"
             )
         if file.money and hourly is not None and hourly < file.money.minimum_hourly_pay:
             floor = file.money.minimum_hourly_pay
@@ -162,7 +167,7 @@ def pay(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> N
                 f"warning: that is below the campaign's floor of {floor:.2f} {currency} an hour",
                 style="yellow",
             )
-    say(f"wrote {path}: {len(rows)} rows")
+    say(f"wrote {path}: {counted(len(rows), 'row')}")
     _warn(state, file)
 
 
@@ -227,25 +232,35 @@ def _say_open(state: State) -> None:
     missing = sum(row["missing"] for row in prompts)
     if missing:
         reopened = sum(row["missing"] > 0 for row in prompts)
-        say(f"{reopened} prompts are open again: {missing} answers to ask for (lrl crowd tasks)")
+        say(
+            f"{counted(reopened, 'prompt is', 'prompts are')} open again: "
+            f"{counted(missing, 'answer')} to ask for (lrl crowd tasks)"
+        )
     exhausted = [row["prompt"] for row in prompts if row["exhausted"]]
     if exhausted:
-        say(f"{len(exhausted)} prompts have had all the answers that the limit allows and lack a good one:")
+        say(
+            f"{counted(len(exhausted), 'prompt has', 'prompts have')} had all the answers that the limit allows, "
+            "without a good one:"
+        )
         _say_first(exhausted)
     open_ = [row for row in state.votes.to_pylist() if row["missing"]]
     votes = sum(row["missing"] for row in open_ if row["other_record"] is None)
     if votes:
-        say(f"{votes} more judgements to ask for (lrl crowd tasks)")
+        say(f"{counted(votes, 'more judgement')} to ask for (lrl crowd tasks)")
     pairs = [row for row in open_ if row["other_record"] is not None]
     if pairs:
         comparisons = sum(row["missing"] for row in pairs)
-        say(f"{comparisons} more comparisons to ask for, of {len(pairs)} pairs of answers (lrl crowd tasks)")
+        say(
+            f"{counted(comparisons, 'more comparison')} to ask for, of {counted(len(pairs), 'pair')} of answers "
+            "(lrl crowd tasks)"
+        )
     looked = [
         row["record"] for row in state.decisions.to_pylist() if row["verdict"] == "wait" and row["reason"]
     ]
     if looked:
         say(
-            f"{len(looked)} answers need a person: the same text by several workers, and nobody knows who was first:"
+            f"{counted(len(looked), 'answer needs', 'answers need')} a person: "
+            "the same text by several workers, and nobody knows who was first:"
         )
         _say_first(looked)
 
@@ -258,8 +273,8 @@ def _warn(state: State, file: CampaignFile) -> None:
         if near:
             first = min(row["deadline"] for row in near)
             err.print(
-                f"warning: stage {number} {_name(stage)}: {len(near)} suites are accepted by the platform itself "
-                f"from {first:%Y-%m-%d %H:%M} UTC on; review them before",
+                f"warning: stage {number} {_name(stage)}: {counted(len(near), 'suite is', 'suites are')} accepted "
+                f"by the platform itself from {first:%Y-%m-%d %H:%M} UTC on; review them before",
                 style="yellow", markup=False,
             )  # fmt: skip
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrl_datasets.cli.console import say
+from lrl_datasets.cli.console import counted, say
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def work_pools(stage: Stage) -> list[str]:
 def told(pools: Sequence[Entry], platform: str) -> list[str]:
     """Say of each pool where it leads and where its export belongs."""
     lines = [
-        f"{one.name}: {one.tasks.num_rows} control tasks in {max(one.tasks['suite'].to_pylist())} suites, {one.leads}; "
+        f"{one.name}: {counted(one.tasks.num_rows, 'control task')} in "
+        f"{counted(max(one.tasks['suite'].to_pylist()), 'suite')}, {one.leads}; "
         f"its export belongs to {one.files[0]}"
         for one in pools
     ]
@@ -95,7 +96,7 @@ def let_in(
         path = free(folder, one.files[0], number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(exported(file.stage[number - 1].format, page, responses, path))
-        say(f"stage {number}: {len(takers)} workers took the {one.name}: {path}")
+        say(f"stage {number}: {counted(len(takers), 'worker')} took the {one.name}: {path}")
     examined = pools or getattr(file.stage[number - 1].rules, "exam_tasks", None)
     there = _places(folder, file, number, workers, known) if examined else {}
     return [worker for worker in workers if there.get(worker.name, "work") == "work"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrl_datasets.cli.console import err, say
+from lrl_datasets.cli.console import counted, err, say
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
@@ -89,25 +89,25 @@ def told(came: list[Came]) -> None:
     unreadable: list[str] = []
     for one in came:
         what = {
-            "new": f"new, {_number_new(one)} records"
+            "new": f"new, {counted(_number_new(one), 'record')}"
             + (f", {len(one.unreadable)} of them unreadable" if one.unreadable else ""),
-            "newer": f"takes the older export's place, {len(one.new)} new records",
+            "newer": f"takes the older export's place, {counted(len(one.new), 'new record')}",
             "unchanged": "the same records are there",
             "older": "all its records are there, as far or further",
         }[one.became]
         say(f"{one.path}: {one.format}, stage {one.stage}, {one.name}: {what}")
         if one.export.untouched:
-            say(f"  {one.export.untouched} tasks in it that nobody has begun")
+            say(f"  {counted(one.export.untouched, 'task')} in it that nobody has begun")
         records.update(row.worker for row in one.export.rows if row.worker)
         new.update(row.worker for row in one.new if row.worker)
         unreadable += [f"{one.path} row {row}: {wrong}" for row, wrong in one.unreadable.items()]
     total = sum(len(one.export.rows) for one in came)
-    say(f"{total} records, {sum(map(_number_new, came))} new, {len(unreadable)} unreadable")
+    say(f"{counted(total, 'record')}, {sum(map(_number_new, came))} new, {len(unreadable)} unreadable")
     for line in unreadable[:SHOWN]:
         say(f"  {line}")
     if len(unreadable) > SHOWN:
         say(f"  and {len(unreadable) - SHOWN} more")
-    say(f"by {len(records)} annotators:" if records else "by nobody")
+    say(f"by {counted(len(records), 'annotator')}:" if records else "by nobody")
     for worker, number in sorted(records.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]:
         say(f"  {worker}: {number}, {new[worker]} new")
     if len(records) > SHOWN:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrl_datasets.cli.console import err, out, say
+from lrl_datasets.cli.console import counted, err, out, say
 from lrl_datasets.cli.crowd_out import (
     CROWD,
     AnswerSeconds,
@@ -70,7 +70,7 @@ def plan(
                       f"{_number(name, quantity.low)} to {_number(name, quantity.high)}", QUANTITIES[name])  # fmt: skip
     out.print(table)
     say(
-        f"{wanted.prompts} prompts; a suite pays {told.prices['answers']:.2f} {currency} (answers) and "
+        f"{counted(wanted.prompts, 'prompt')}; a suite pays {told.prices['answers']:.2f} {currency} (answers) and "
         f"{told.prices['judgements']:.2f} {currency} (judgements); the crowd is assumed: {crowd}"
     )
     for what in not_counted(file):
@@ -165,7 +165,7 @@ def cost(campaign: Folder = Path()) -> None:
                       f"{stage.fee:.2f}", f"{stage.hours:.1f}", *hourly)  # fmt: skip
     out.print(table)
     row = "" if told.per_accepted is None else f", {told.per_accepted:.3f} {currency} an accepted answer"
-    say(f"{told.total:.2f} {currency} in all; {told.accepted} answers accepted{row}")
+    say(f"{told.total:.2f} {currency} in all; {counted(told.accepted, 'answer')} accepted{row}")
     if not file.money:
         say("no [money] in campaign.toml: no fee is added and no floor is watched")
     for warning in told.warnings:

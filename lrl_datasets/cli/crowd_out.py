@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrl_datasets.cli import crowd_entry
-from lrl_datasets.cli.console import say, writing
+from lrl_datasets.cli.console import counted, say, writing
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
@@ -68,10 +68,14 @@ def tasks_(
     _write_files(target, _writer(what.format).write(page, table))
     golden = sum(value is not None for value in table["golden"].to_pylist())
     suites = len(set(table["suite"].to_pylist()))
-    say(f"{table.num_rows - golden} tasks and {golden} control tasks in {suites} suites for {what.format}")
+    say(
+        f"{counted(table.num_rows - golden, 'task')} and {counted(golden, 'control task')} in "
+        f"{counted(suites, 'suite')} for {what.format}"
+    )
     if what.format == "mturk" and (refused := mturk.astral(page, table)):
         say(
-            f"MTurk's upload refuses characters beyond U+FFFF (emoji): {len(refused)} tasks, such as {refused[0]}"
+            f"MTurk's upload refuses characters beyond U+FFFF (emoji): {counted(len(refused), 'task')}, "
+            f"such as {refused[0]}"
         )
     if what.format == "mturk" and (run := mturk.formulas(page, table)):
         say(
@@ -158,19 +162,22 @@ def simulate(
                 )  # fmt: skip
             if responses.num_rows == 0:
                 say(
-                    f"stage {number}: {table.num_rows} rows are open, and none of {len(workers)} workers may do them"
+                    f"stage {number}: {counted(table.num_rows, 'row is', 'rows are')} open, and none of "
+                    f"{counted(len(workers), 'worker')} may do them"
                 )
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(_exported(stage.format, page, responses, path))
             busy = len(set(responses["worker"].to_pylist()))
-            say(f"stage {number}: {responses.num_rows} rows by {busy} workers in {path}")
+            say(
+                f"stage {number}: {counted(responses.num_rows, 'row')} by {counted(busy, 'worker')} in {path}"
+            )
             wrote += 1
         if not wrote:
             say("nothing more to simulate" if turn > 1 else "every task has its workers; nothing to simulate")
             break
     else:
-        say(f"tasks may still be open after {rounds} rounds; --rounds takes more")
+        say(f"tasks may still be open after {counted(rounds, 'round')}; --rounds takes more")
 
 
 # ---- a stage's tasks ------------------------------------------------------------------------------------

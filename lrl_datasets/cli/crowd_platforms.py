@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrl_datasets.cli.console import say
+from lrl_datasets.cli.console import counted, say
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
@@ -82,12 +82,16 @@ def push(
     )
     say(f"stage {number}: project {done.project.id}, {changed}")
     say(
-        f"  {done.added - done.controls} tasks and {done.controls} control tasks added, {done.there} were there"
+        f"  {counted(done.added - done.controls, 'task')} and {counted(done.controls, 'control task')} added, "
+        f"{counted(done.there, 'was', 'were')} there"
     )
     if done.reopened:
-        say(f"  {done.reopened} of these ask for more annotators now")
+        say(f"  {counted(done.reopened, 'of these asks', 'of these ask')} for more annotators now")
     if done.not_pulled:
-        say(f"  {done.not_pulled} annotations wait on the server: lrl crowd pull brings them")
+        say(
+            f"  {counted(done.not_pulled, 'annotation waits', 'annotations wait')} on the server: "
+            "lrl crowd pull brings what is new"
+        )
     say(f"  annotators begin at {done.project.url}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrl_datasets.cli.console import err, out, say
+from lrl_datasets.cli.console import counted, err, out, say
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def _print(found: Ranking) -> None:
     out.print(shown)
     sides = found.sides
     say(
-        f"{sides.votes} comparisons by {found.workers} workers, {sides.ties} of them ties; intervals over "
+        f"{counted(sides.votes, 'comparison')} by {counted(found.workers, 'worker')}, "
+        f"{sides.ties} of them ties; intervals over "
         f"{found.resampled}s, {found.method}"
     )
     close = [

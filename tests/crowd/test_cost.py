@@ -105,7 +105,7 @@ def test_a_campaign_of_three_suites_from_its_exports(tmp_path: Path) -> None:
         ["2", "1", "1", "0.10", "0.02", "0.1", "1.50", "1.50"],
     ]
     said = " ".join(done.output.split())
-    assert "0.72 USD in all; 1 answers accepted, 0.720 USD an accepted answer" in said
+    assert "0.72 USD in all; 1 answer accepted, 0.720 USD an accepted answer" in said
     assert (
         "stage 1: the median worker earned 1.50 an hour, below the floor of 2.00; 1 of 2 workers did" in said
     )

@@ -131,7 +131,7 @@ def test_the_platforms_file_says_why_in_swahili_and_what_it_answers_settles_it(t
     place = folder(tmp_path)
     arguments = ("--campaign", str(place), "--now", "2024-01-10")
     told = lrl("decide", *arguments)
-    assert "2 suites accepted, 1 rejected" in told and "1 prompts are open again: 1 answers" in told
+    assert "2 suites accepted, 1 rejected" in told and "1 prompt is open again: 1 answer to" in told
     words = tomllib.loads((languages.FOLDER / "swh.toml").read_text())["crowd"]["reasons"]
     assert reviewed(place) == {"a1": ("+", ""), "a2": ("-", words["unhelpful"]), "a3": ("+", "")}
     assert stat.S_IMODE((place / "outbox/1-answer/reviews.tsv").stat().st_mode) == 0o600
@@ -262,7 +262,7 @@ def test_who_failed_the_control_tasks_gets_no_more_tasks(tmp_path: Path) -> None
     wrong = [vote("", "no", f"g{k}", "judge2", golden="yes", answer="") for k in range(3)]
     (place / "votes-2.tsv").write_bytes(tsv(wrong))
     assert state(place).keep_out("helpful") == {"judge2"}
-    assert "1 workers get no more of its tasks" in lrl(
+    assert "1 worker gets no more of its tasks" in lrl(
         "decide", "--campaign", str(place), "--now", "2024-01-10"
     )
     assert (place / "outbox/2-helpful/keep-out.txt").read_text() == "judge2\n"

@@ -210,7 +210,7 @@ def test_a_rubric(
     )
     simulated(lrl, folder, 1, "votes-*")
     said = lrl("crowd", "push", "2")
-    assert "2 tasks and 1 control tasks added" in said
+    assert "2 tasks and 1 control task added" in said
     project, address = int(said.partition("project ")[2].partition(",")[0]), said.split()[-1]
     people = [server.sign_up(f"mkaguzi{number}@example.org") for number in range(2)]
     first = people[0].next(project)
