@@ -57,7 +57,8 @@ def fitting_stage(
         try:
             export = read(stage, path, str(path))
         except LrlError as error:
-            problems[number] = str(error).removeprefix(f"{path}: ").partition("; there are")[0]
+            what = str(error).removeprefix(f"{path}: ").partition("; there are")[0]
+            problems[number] = _all_missing(stage, found) or what
             continue
         if problem := _foreign_labels(stage, export):
             problems[number] = problem
@@ -77,6 +78,15 @@ def fitting_stage(
         named = " and ".join(f"{n} ({campaign.stage[n - 1].kind})" for n in chosen)
         raise LrlError(f"{path}: it fits stages {named}: say which with --stage")
     return next(iter(chosen.items()))
+
+
+def _all_missing(stage: Stage, found: Recognised) -> str | None:
+    """Name all columns that a file lacks, where it lacks several: the first one alone hides how far off it is."""
+    if stage.format != found.format:
+        return None
+    named = [c for c in stage.columns.model_dump(exclude_none=True).values() if "{n}" not in c]
+    missing = [repr(column) for column in named if column not in found.columns]
+    return f"columns {', '.join(missing)} are missing" if len(missing) > 1 else None
 
 
 def _names(number: int, stage: Stage) -> set[str]:
@@ -109,7 +119,12 @@ def _no_stage(
 ) -> str:
     stages = campaign.stage
     lines = [f"{path}: {NAMES[found.format]}, and no stage of {toml} fits:"]
-    lines += [f"  stage {n} ({stages[n - 1].kind}): {problem}" for n, problem in problems.items()]
+    alike: dict[str, list[str]] = {}
+    for n, problem in problems.items():
+        alike.setdefault(problem, []).append(f"{n} ({stages[n - 1].kind})")
+    for problem, named in alike.items():
+        last = f"stage {named[0]}" if len(named) == 1 else f"stages {', '.join(named[:-1])} and {named[-1]}"
+        lines.append(f"  {last}: {problem}")
     lines += [
         f"its columns: {', '.join(found.columns)}",
         f"to read it, write in {toml} (check every line):",

@@ -29,6 +29,11 @@ _WORDS = {
     "label": ("label", "helpful", "judgement", "judgment", "verdict", "rating", "output", "answer"),
     "original_id": ("original_id", "prompt_id"),
     "golden": ("golden", "gold", "truth"),
+    "left_id": ("left_id", "leftid", "id_left", "a_id", "answer_a_id"),
+    "right_id": ("right_id", "rightid", "id_right", "b_id", "answer_b_id"),
+    "left": ("left", "answer_a", "response_a"),
+    "right": ("right", "answer_b", "response_b"),
+    "better": ("better", "winner", "preferred", "preference", "choice"),
     "worker": (
         "worker",
         "_worker_id",
@@ -49,6 +54,7 @@ _WORDS = {
 }
 """Role to the words that columns of that role are called by, the likeliest first."""
 _YES = {"yes", "y", "1", "true", "good", "helpful", "positive", "correct", "ndiyo"}
+_SIDES = {"left": ("left", "a", "1"), "right": ("right", "b", "2")}
 _FEW = 6
 """A column with no more different values than this, each given more than once, holds labels."""
 
@@ -104,18 +110,25 @@ def suggestion(found: Recognised, pool: str) -> str:
         The pool file's name in the campaign folder.
     """
     inputs, outputs = _sides(found)
-    label = _guess("label", outputs) or next(iter(outputs), None)
+    compared = all(_guess(side, inputs, exact=True) for side in ("left_id", "right_id"))
+    label = (_guess("better", outputs, exact=True) if compared else None) or _guess("label", outputs)
+    label = label or next(iter(outputs), None)
     distinct = _distinct(found.values.get(label, ())) if label else []
     judged = _guess("answer_id", inputs)
     few = label is not None and 0 < len(distinct) <= _FEW < len(found.values[label]) + _FEW - len(distinct)
-    kind = "judgement" if judged or few else "answer"
+    kind = "preference" if compared else "judgement" if judged or few else "answer"
     lines = ["[[stage]]", f'kind = "{kind}"', f'format = "{found.format}"', f"pools = [{quoted(pool)}]"]
     if kind == "judgement":
         lines += ['question = "helpful"  # what was asked']
+    elif kind == "preference":
+        lines += ['question = "better"  # what was asked']
     lines += ["", "[stage.columns]"]
     if kind == "answer":
         roles = {"prompt": inputs, "answer": outputs}
         extra = {"context": inputs, "original_id": inputs}
+    elif kind == "preference":
+        roles = {"left_id": inputs, "right_id": inputs, "label": outputs}
+        extra = dict.fromkeys(("left", "right", "prompt", "golden"), inputs)
     else:
         roles = {"answer_id": inputs, "label": outputs}
         extra = {"answer": inputs, "prompt": inputs, "golden": inputs}
@@ -135,15 +148,27 @@ def suggestion(found: Recognised, pool: str) -> str:
             lines.append(f"{role} = {quoted(guess)}")
         elif role in roles:
             lines.append(f'{role} = "?"  # one of: {", ".join(map(quoted, free)) or "none is left"}')
-    if kind == "judgement":
-        positive = [value for value in distinct if value.lower() in _YES]
-        negative = [value for value in distinct if value.lower() not in _YES]
-        told = f"  # which of {', '.join(map(quoted, distinct[:20]))} are which?" if distinct else ""
-        lines += ["", f"[stage.labels]{told}"]
-        sure = positive and negative and len(distinct) == 2
-        for side, values in (("positive", positive), ("negative", negative)):
-            lines.append(f"{side} = [{', '.join(map(quoted, values)) if sure else quoted('?')}]")
+    if kind != "answer":
+        lines += ["", *_labels(kind, distinct)]
     return "\n".join(lines) + "\n"
+
+
+def _labels(kind: str, given: list[str]) -> list[str]:
+    """Write `[stage.labels]`: the labels where each is plainly one of two sides, else question marks."""
+    told = f"  # which of {', '.join(map(quoted, given[:20]))} are which?" if given else ""
+    if kind == "judgement":
+        sides = {"positive": [value for value in given if value.lower() in _YES]}
+        sides["negative"] = [value for value in given if value not in sides["positive"]]
+        sure = all(sides.values()) and len(given) == 2
+    else:
+        sides = {side: [value for value in given if value.lower() in words] for side, words in _SIDES.items()}
+        tie = [value for value in given if value not in sides["left"] + sides["right"]]
+        sure = all(len(labels) == 1 for labels in sides.values()) and len(tie) <= 1
+        sides |= {"tie": tie} if tie and sure else {}
+    if not sure:
+        sides = {side: ["?"] for side in sides}
+    written = [f"{side} = [{', '.join(map(quoted, labels))}]" for side, labels in sides.items()]
+    return [f"[stage.labels]{told}", *written]
 
 
 def _sides(found: Recognised) -> tuple[list[str], list[str]]:

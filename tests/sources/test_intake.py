@@ -220,13 +220,27 @@ def test_a_file_that_fits_no_stage_shows_what_to_write(tmp_path: Path) -> None:
         take_in(folder, [export(tmp_path, VOTES, "Batch_1.csv", "helpful", "mturk")])
     text = str(error.value)
     assert "Batch_1.csv: results of Mechanical Turk, and no stage of" in text
-    assert "stage 1 (answer): its exports are Toloka" in text
+    assert "  stages 1 (answer) and 2 (judgement): its exports are Toloka" in text
     assert "its columns: HITId, AssignmentId, WorkerId, " in text and files(folder) == before
     stage = tomllib.loads(text[text.index("  [[stage]]") :])["stage"][0]
     assert stage["pools"] == ["exports/Batch_1.csv"] and stage["columns"]["label"] == "Answer.helpful"
     suggested = text[text.index("  [[stage]]") :]
     (folder / "campaign.toml").write_text(toml("toloka") + suggested.replace('"helpful"  #', '"useful"  #'))
     assert take_in(folder, [tmp_path / "Batch_1.csv"])[0].stage == 3  # as it was told, it works
+
+
+def test_all_missing_columns_are_named_once_a_stage(tmp_path: Path) -> None:
+    folder = campaign(tmp_path / "c", "table")
+    (tmp_path / "t.csv").write_text("a,b,c\n" + "".join(f"{n},x{n},y{n}\n" for n in range(9)))
+    with pytest.raises(LrlError) as error:
+        take_in(folder, [tmp_path / "t.csv"])
+    own = "'who', 'handed_in', 'task_id', 'state', "
+    assert f"stage 1 (answer): columns {own}'prompt', 'written', 'original_id' are missing\n" in str(
+        error.value
+    )
+    assert f"stage 2 (judgement): columns {own}'answer_id', 'helpful', 'answer' are missing\n" in str(
+        error.value
+    )
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:

@@ -53,6 +53,22 @@ def test_what_is_suggested_reads_a_platforms_file(tmp_path: Path, format: str) -
     )
 
 
+@pytest.mark.parametrize("format", [format for format in FORMATS if format != "label_studio_min"])
+def test_two_answers_beside_each_other_are_a_comparison(tmp_path: Path, format: str) -> None:
+    sides = {"left_id": "10", "right_id": "11", "left": "Jibu.", "right": "Jibu jingine.", "prompt": "Swali?"}
+    rows = [Said(f"3{n}", 70 + n % 3, sides, ("left", "right", "tie")[n % 3]) for n in range(9)]
+    write(format, tmp_path / "better", "better", rows)
+    stage = suggestion(recognise(tmp_path / "better", "better"), "better").replace('"?"', '"who"', 1)
+    (tmp_path / "campaign.toml").write_text(
+        'name = "mini"\nlanguage = "swh_Latn"\nlicense = "CC0-1.0"\n' + stage
+    )
+    (one,) = campaign_toml.load(tmp_path).stage
+    assert one.kind == "preference" and one.labels.all() == ("left", "tie", "right")
+    fields = {"left_id", "right_id", "left", "right", "prompt", "label"}
+    assert one.columns.model_dump(exclude_none=True).keys() >= fields
+    assert "better" in one.columns.output and "right_id" in str(one.columns.right_id)
+
+
 def test_what_cannot_be_guessed_is_a_question(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,y,worker\n" + "".join(f"a{n},b{n},w\n" for n in range(9)))
     lines = suggestion(recognise(tmp_path / "t.csv", "t.csv"), "exports/t.csv").splitlines()
