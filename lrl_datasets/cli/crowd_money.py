@@ -20,6 +20,7 @@ from lrl_datasets.cli.crowd_out import (
     prompts_of,
     simulated_terms,
     terms_of,
+    warn_of_control_tasks,
 )
 from lrl_datasets.errors import LrlError
 
@@ -75,6 +76,9 @@ def plan(
     )
     for what in not_counted(file):
         say(f"not counted: {what}")
+    for number in range(1, len(file.stage) + 1):
+        if number == min(file.together(number)):
+            warn_of_control_tasks(folder, file, number)
     for warning in told.warnings:
         err.print(f"warning: {warning}", style="yellow", markup=False)
 

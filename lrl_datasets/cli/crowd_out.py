@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrl_datasets.cli import crowd_entry
-from lrl_datasets.cli.console import counted, say, writing
+from lrl_datasets.cli.console import counted, err, say, writing
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def tasks_(
             f"do not open batch.csv in a spreadsheet program: {len(run)} tasks, such as {run[0]}, begin "
             "with = + - or @, which it would run; MTurk does not"
         )
+    warn_of_control_tasks(folder, file, number)
     entries = crowd_entry.entries(folder, file, number, page, _golden_rows(folder, file, number, page))
     for one in entries:
         hints = {"training": True} if one.name == "training" and what.format == "toloka" else {}
@@ -295,6 +296,38 @@ def golden_of(folder: Path, file: CampaignFile, number: int, page: Page) -> dict
     except LrlError as error:
         raise LrlError(f"{folder / (name or '')}: {error}") from None
     return dict(zip(tasks["task"].to_pylist(), tasks["golden"].to_pylist(), strict=True))
+
+
+def warn_of_control_tasks(folder: Path, file: CampaignFile, number: int) -> None:
+    """Warn where a stage's judges cannot be measured: no control tasks, or the same label on all of them."""
+    stage, name = file.stage[number - 1], terms_of(folder, file, number).golden
+    if stage.kind == "answer" and name is None:
+        return
+    try:
+        page = page_of(folder, file, number)
+    except LrlError:
+        return  # what keeps tasks from being written is said where they are
+    told = []
+    if name is None:
+        told.append(
+            "no control tasks (golden in [stage.tasks]): no worker is measured, and no vote calibrated"
+        )
+    else:
+        try:
+            given = [page.given(cell) for cell in golden_of(folder, file, number, page).values()]
+        except LrlError as problem:
+            given = []
+            told.append(f"its control tasks cannot be read: {problem}")
+        for ask in page.asks if stage.kind != "answer" else ():
+            labels = {one[ask.output] for one in given if one[ask.output]}
+            if len(labels) == 1:
+                told.append(
+                    f"every control task of {ask.output} has the label {labels.pop()!r}: who always says that "
+                    "passes, and how often judges are right about the others nobody learns"
+                )
+    for words in told:
+        what = "answer" if stage.kind == "answer" else stage.question
+        err.print(f"warning: stage {number} ({what}): {words}", style="yellow", markup=False)
 
 
 def _write_files(target: Path, files: dict[str, bytes]) -> None:

@@ -59,7 +59,7 @@ def test_it_works_as_it_is_written(tmp_path: Path, format: str) -> None:
     )
     assert file.money == Money(currency="TZS", minimum_hourly_pay=2.5, platform_fee=0.0)
     tasks = lrl("tasks", "answer", "--campaign", str(folder))
-    assert tasks.exit_code == 0 and "3 tasks and 0 control tasks in 1 suites" in tasks.output
+    assert tasks.exit_code == 0 and "3 tasks and 0 control tasks in 1 suite" in tasks.output
     plan = lrl("plan", "--campaign", str(folder), "--crowd", "expert=8,average=8")
     assert plan.exit_code == 0 and "3 prompts; a suite pays" in plan.output
     before = (folder / "campaign.toml").read_bytes()
@@ -100,3 +100,26 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     assert not (tmp_path / "c").exists()
     told = lrl("new", str(tmp_path / "c"), "--language", "swh", "--format", "toloka", "--currency", "USD")
     assert told.exit_code == 2 and "hourly-pay" in told.output  # what is fair has no default
+
+
+def test_control_tasks_that_measure_nobody_are_told_of(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    write(folder, "swh", "toloka", currency="USD", hourly_pay=2.5)
+    plan = ("plan", "--campaign", str(folder), "--crowd", "expert=8,average=8")
+    assert "control task of" not in lrl(*plan).output
+    golden = folder / "texts" / "golden_judgements.jsonl"
+    both = golden.read_text()
+    golden.write_text("".join(line for line in both.splitlines(True) if '"helpful": "yes"' in line))
+    told = (
+        "warning: stage 2 (helpful): every control task of helpful has the label 'yes': who always says that"
+    )
+    assert lrl(*plan).output.count(told) == 1
+    golden.unlink()
+    told = "warning: stage 2 (helpful): its control tasks cannot be read: "
+    assert told in lrl(*plan).output and "no such file" in lrl(*plan).output
+    toml_file = folder / "campaign.toml"
+    before = toml_file.read_text()
+    toml_file.write_text(
+        before.replace('golden = "texts/golden_judgements.jsonl"\ngolden_share = 0.15\n', "")
+    )
+    assert "warning: stage 2 (helpful): no control tasks (golden in [stage.tasks])" in lrl(*plan).output
