@@ -130,7 +130,7 @@ def pay(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> N
     from lrl_datasets.private import write
     from lrl_datasets.sources.formulas import neutralised
 
-    file, state, folder = _read(campaign, now)
+    file, state, folder = _read(campaign, now, pay=True)
     rows = state.payouts.to_pylist()
     path = (out_dir or folder / "outbox") / "payouts.csv"
     if not rows:
@@ -174,8 +174,8 @@ def pay(campaign: Folder = Path(), now: Now = None, out_dir: Outbox = None) -> N
 # ---- reading --------------------------------------------------------------------------------------------
 
 
-def _read(campaign: Path, now: str | None) -> tuple[CampaignFile, State, Path]:
-    from lrl_datasets.crowd.state import compute
+def _read(campaign: Path, now: str | None, *, pay: bool = False) -> tuple[CampaignFile, State, Path]:
+    from lrl_datasets.crowd.state import compute, settle
     from lrl_datasets.sources import campaign_toml
     from lrl_datasets.sources.campaign import Campaign
 
@@ -183,7 +183,7 @@ def _read(campaign: Path, now: str | None) -> tuple[CampaignFile, State, Path]:
     file = campaign_toml.load(folder)
     with err.status("reading"):
         tables = Campaign(under_way=True).read(folder)
-        state = compute(tables, _time(now), terms(file))
+        state = (settle if pay else compute)(tables, _time(now), terms(file))
     warn_unmatched(tables)
     return file, state, folder
 

@@ -203,12 +203,10 @@ def _label(said: str, left: str, right: str) -> str | None:
 
 
 def _of_campaign(where: Path, question: str | None) -> tuple[pa.Table, Rules, str]:
-    from datetime import UTC, datetime
-
     import pyarrow as pa
 
     from lrl_datasets.crowd.quality import rules_of
-    from lrl_datasets.crowd.state import compute
+    from lrl_datasets.crowd.state import judged_of
     from lrl_datasets.sources import campaign_toml
     from lrl_datasets.sources.campaign import Campaign
 
@@ -226,7 +224,7 @@ def _of_campaign(where: Path, question: str | None) -> tuple[pa.Table, Rules, st
         for row in tables.candidates.select(["record", "model_name"]).to_pylist()
         if row["record"]
     }
-    judged = compute(tables, datetime.now(UTC).replace(tzinfo=None)).judged.to_pylist()
+    judged = judged_of(tables).to_pylist()
     about = [row for row in judged if row["question"] == asked]
     left_out = Counter(row["reason"] for row in about if row["reason"] is not None)
     votes: dict[str, list[str]] = {name: [] for name in ("answer_id", "other_id", "worker", "label")}

@@ -217,6 +217,20 @@ def compute(
     )
 
 
+def settle(tables: SourceTables, now: datetime, terms: Mapping[int, Terms] | None = None) -> State:
+    """Compute who is paid what; as `compute`, but the votes are weighed only where a payment hangs on them.
+
+    That is so where a suite of answers is decided by neither the platform nor a rule, or good answers bring a bonus;
+    elsewhere the answers' own decisions wait.
+    """
+    stages: Any = tables.facts.get("stages", [])
+    writing = {n: stage for n, stage in enumerate(stages, 1) if stage["kind"] == "answer"}
+    found = compute(tables, now, terms, weighed=False)
+    bonus = any(stage.get("rules", {}).get("bonus") for stage in writing.values())
+    open_ = any(row["stage"] in writing and row["verdict"] == "wait" for row in found.reviews.to_pylist())
+    return compute(tables, now, terms) if bonus or open_ else found
+
+
 def judged_of(tables: SourceTables) -> pa.Table:
     """Say which judgements count, by the rules of the build; texts are compared as they are published, unmasked."""
     told: Any = tables.facts.get("stages", [])

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from lrl_datasets import languages
 from lrl_datasets.cli import app
 from lrl_datasets.crowd.decisions import ANSWER_REASONS, JUDGE_FAULTS
-from lrl_datasets.crowd.state import State, Terms, compute
+from lrl_datasets.crowd.state import State, Terms, compute, settle
 from lrl_datasets.errors import LrlError
 from lrl_datasets.sources.campaign import Campaign
 from lrl_datasets.sources.reviews import write as review_file
@@ -334,3 +334,25 @@ def test_the_stages_of_one_page_are_told_and_reviewed_once(tmp_path: Path) -> No
     assert told.count("stage 3 fluent") == 1 and "stage 3 fluent: asked with stage 2" in told
     assert sorted(path.name for path in (place / "outbox").iterdir()) == ["1-answer", "2-helpful"]
     assert (place / "outbox/2-helpful/keep-out.txt").read_text() == "judge3\n"
+
+
+@pytest.mark.parametrize(
+    ("bonus", "day", "weighed"),
+    [
+        (False, 10, True),  # the suites wait for what the votes say
+        (False, 23, False),  # the platform has accepted them all
+        (True, 23, True),  # who wrote good answers is paid more
+    ],
+)
+def test_votes_are_weighed_for_payment_only_where_it_hangs_on_them(
+    tmp_path: Path, bonus: bool, day: int, weighed: bool
+) -> None:
+    place = folder(tmp_path)
+    if not bonus:
+        lines = (place / "campaign.toml").read_text().splitlines()
+        kept = [line for line in lines if not line.startswith("bonus")]
+        (place / "campaign.toml").write_text("\n".join(kept))
+    tables, now, terms = Campaign().read(place), datetime(2024, 1, day), {1: Terms(1, 0.5), 2: Terms(1, 0.1)}
+    found = settle(tables, now, terms)
+    assert found.payouts.equals(compute(tables, now, terms).payouts)
+    assert any(value is not None for value in found.decisions["helpfulness"].to_pylist()) == weighed
