@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pyarrow.compute as pc
-
 from lrl_datasets.crowd import calibration
 from lrl_datasets.crowd.aggregation import DECIMALS, Aggregated
 
@@ -30,12 +28,11 @@ def choose(found: Aggregated, precision: float, minimum: float) -> dict[str, Any
     if found.control is None:
         note = "the posterior is not calibrated, so it promises no precision: the minimum holds"
         return told | {"threshold": minimum, "note": note}
-    helpful = found.table["helpfulness"]
-    helpful = helpful.filter(pc.greater_equal(helpful, minimum))
     control = found.control
     chosen = calibration.acceptance(
-        helpful.to_numpy(), precision, control.said, control.good, share=control.share
-    )
+        found.table["helpfulness"].to_numpy(), precision, control.placed, control.good, minimum,
+        share=control.share, mix=control.weight,
+    )  # fmt: skip
     if chosen is None:
         note = "not even the most probable answers are expected to help in the wanted share: none is accepted"
         return told | {"threshold": None, "note": note}

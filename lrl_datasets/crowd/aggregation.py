@@ -47,11 +47,15 @@ class Control:
     """What the posterior would be of the golden tasks, each seen without itself, and what is true."""
 
     said: Floats
-    """Probability of a positive label, calibrated by the other tasks."""
+    """Probability of a positive label, calibrated by the other tasks: to measure with."""
+    placed: Floats
+    """The same calibrated by all of them, as the answers are: to compare with answers."""
     good: Floats
     """1 where the true label is a positive one, else 0."""
     share: Floats
-    """What each weighs: a task shown to many workers is several, each a part of it."""
+    """What each counts: a task shown to many workers is several, each a part of it."""
+    weight: Floats
+    """How much more frequent its label is in answers than in golden tasks."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,11 @@ def weigh(
             probabilities = combined.posterior
             known = np.flatnonzero(truth >= 0)
             means_yes = np.array([label in positive for label in labels], dtype=np.float64)
-            said = np.round(combined.golden.said @ means_yes, DECIMALS)
-            control = Control(said, means_yes[truth[known]], share[known])
+            said, placed = (
+                np.round(of_tasks @ means_yes, DECIMALS)
+                for of_tasks in (combined.golden.said, combined.golden.placed)
+            )
+            control = Control(said, placed, means_yes[truth[known]], share[known], combined.golden.weight)
     answers = np.flatnonzero(np.array([not item.startswith(_GOLDEN) for item in items]))
     counts = np.bincount(coded.items * len(labels) + coded.labels, minlength=len(items) * len(labels))
     counts = counts.reshape(len(items), len(labels))[answers]
@@ -195,6 +202,15 @@ def report(found: Aggregated) -> dict[str, Any]:
             "why_more": golden.why_more,
         }
     )
+    if found.control is not None:
+        share, moved = found.control.share, golden.moved
+        told["helpful_share"] = _rounded(
+            {
+                "golden": float((share * found.control.good).sum() / share.sum()),
+                "answers": float(np.mean(found.table["helpfulness"].to_numpy())),
+                "corrected": moved,
+            }
+        )
     return told | of_golden
 
 

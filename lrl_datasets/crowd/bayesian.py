@@ -71,7 +71,7 @@ class Coded:
         return np.asarray(counts / counts.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def hierarchical_dawid_skene(votes: Coded, truth: Codes | None = None) -> Floats:
+def hierarchical_dawid_skene(votes: Coded, truth: Codes | None = None, golden: Codes | None = None) -> Floats:
     """Dawid-Skene whose workers' confusion matrices are drawn around one that the crowd shares.
 
     Each row of a worker's matrix has a Dirichlet prior of `STRENGTH` around the same row of the shared matrix,
@@ -86,6 +86,9 @@ def hierarchical_dawid_skene(votes: Coded, truth: Codes | None = None) -> Floats
     truth
         The code of each item's true label, -1 where it is not known: what workers say of these items is their
         record without a guess, and the known labels stay as they are.
+    golden
+        Items that are golden tasks, by default those whose label is known. They were chosen, so how frequent the
+        labels are is learnt from the other items alone.
 
     Returns
     -------
@@ -96,8 +99,11 @@ def hierarchical_dawid_skene(votes: Coded, truth: Codes | None = None) -> Floats
     certain = np.eye(votes.n_labels)[truth[known]] if truth is not None else np.zeros((0, votes.n_labels))
     posterior = votes.shares()
     posterior[known] = certain
+    chosen = np.zeros(votes.n_items, bool)
+    chosen[known if golden is None else golden] = True
+    others = ~chosen if not chosen.all() else chosen
     for _ in range(_ITERATIONS):
-        prevalence = posterior.sum(axis=0) + 1.0
+        prevalence = posterior[others].sum(axis=0) + 1.0
         record = np.stack([matrix @ posterior for matrix in votes.by_label_of_worker], axis=2)
         shared = record.sum(axis=0) + 1.0
         shared /= shared.sum(axis=1, keepdims=True)

@@ -52,7 +52,7 @@ _CELLS = {
     "dawid-skene": 20_000_000,
 }
 _EBCC_CELLS = 2_000_000
-"""Votes × labels that all starts of EBCC together may take."""
+"""Votes × labels that all starts of EBCC together may take; the workers' matrices count too."""
 _EBCC_STARTS = 10
 _MATRIX = 20_000_000
 """Most numbers in one array of parameters or posteriors: 160 MB."""
@@ -102,7 +102,13 @@ class Golden:
     reliability: list[Bin]
     calibration: Calibration
     said: Floats
-    """Calibrated posterior of each row that is a golden task, by the others."""
+    """Calibrated posterior of each row that is a golden task, by the others: to measure with."""
+    placed: Floats
+    """The same by all of them, as the answers are calibrated: to compare with answers."""
+    weight: Floats
+    """How much more frequent its label is in answers than in golden tasks: what each weighs where it is measured."""
+    moved: float
+    """How much of that is more than chance, 0 to 1 (`calibration.differs`): so far it is corrected for."""
     more: int
     """How many more golden tasks would pay off."""
     why_more: str
@@ -118,8 +124,7 @@ def members(
         if reason:
             left_out[name] = reason
         else:
-            starts = int(np.clip(_EBCC_CELLS // _cells(votes), 1, _EBCC_STARTS))
-            posteriors[name] = methods.posterior(votes, name, starts)
+            posteriors[name] = methods.posterior(votes, name, _ebcc_starts(votes))
     return Members(posteriors, left_out, taught(votes, truth, tasks) if TAUGHT in posteriors else None)
 
 
@@ -137,7 +142,7 @@ def taught(votes: Coded, truth: Codes | None, tasks: Codes | None = None) -> Flo
         held = known[numbers % FOLDS == fold]
         others = truth.copy()
         others[held] = -1
-        posterior[held] = hierarchical_dawid_skene(votes, others)[held]
+        posterior[held] = hierarchical_dawid_skene(votes, others, known)[held]
     return posterior
 
 
@@ -186,8 +191,16 @@ def combine(
     seen = sum(others[:, [m]] * posteriors[name][known] for m, name in enumerate(names))
     seen = np.asarray(seen)
     without = _average(untaught, _softmax(prior))[known]
-    fitted = calibration.fit(seen, labels, part)
-    said = calibration.crossed(seen, labels, part, task)
+    answers = raw[truth < 0]
+    fitted = calibration.fit(seen, labels, part, answers)
+    said = calibration.crossed(seen, labels, part, task, answers)
+    moved, weight = 0.0, np.ones(len(known))
+    if len(answers):
+        # Golden tasks of a label weigh what its share of the answers is to its share of the golden tasks.
+        moved = calibration.differs(seen, part, answers)
+        mix = calibration.shares(labels, part, seen.shape[1])
+        weight = ((fitted(answers).mean(axis=0) / mix) ** moved)[labels]
+        weight *= part.sum() / (weight * part).sum()
     tops = [_top(seen, labels), _top(said, labels)]
     n, got = len(own), float((_hits(seen, labels) * part).sum())
     more, why = _more(n, float(right.max()), float(np.sort(right)[-2]) if len(right) > 1 else 0.0, got)
@@ -195,12 +208,15 @@ def combine(
         tasks=n,
         right=got,
         right_without=float((_hits(without, labels) * part).sum()),
-        error_before=calibration.calibration_error(*tops[0], part),
-        error_after=calibration.calibration_error(*tops[1], part),
-        error_perfect=calibration.perfect_error(tops[1][0]),
-        reliability=calibration.reliability(*tops[1], part),
+        error_before=calibration.calibration_error(*tops[0], part * weight),
+        error_after=calibration.calibration_error(*tops[1], part * weight),
+        error_perfect=calibration.perfect_error(tops[1][0], part * weight, task),
+        reliability=calibration.reliability(*tops[1], part * weight),
         calibration=fitted,
         said=said,
+        placed=fitted(seen),
+        weight=weight,
+        moved=moved,
         more=more,
         why_more=why,
     )
@@ -236,6 +252,11 @@ def _too_large(votes: Coded, name: str) -> str | None:
     if _cells(votes) > _CELLS.get(name, _cells(votes)):
         return f"{_cells(votes):,} votes × labels; the limit for its speed is {_CELLS[name]:,}"
     return None
+
+
+def _ebcc_starts(votes: Coded) -> int:
+    matrices = SUBTYPES * votes.n_workers * votes.n_labels**2
+    return int(np.clip(_EBCC_CELLS // (_cells(votes) + matrices), 1, _EBCC_STARTS))
 
 
 def _cells(votes: Coded) -> int:

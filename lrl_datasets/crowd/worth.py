@@ -87,7 +87,9 @@ def of_campaign(tables: SourceTables) -> CampaignWorth:
                 workers=workers,
                 advice=advice.advise(votes, workers, found),
                 aggregation=aggregation.report(weighed) if weighed else None,
-                reliability=calibration.reliability(control.said, control.good, control.share)
+                reliability=calibration.reliability(
+                    control.said, control.good, control.share * control.weight
+                )
                 if control
                 else (),
             )

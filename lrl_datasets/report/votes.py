@@ -17,6 +17,8 @@ from lrl_datasets.crowd.skill import interval
 from lrl_datasets.crowd.worth import CampaignWorth, Worth
 
 _BAR = 30
+_UNLIKE = 0.1
+"""From which difference of the helpful shares on it is said."""
 
 
 def agreement(found: CampaignWorth) -> Table:
@@ -110,6 +112,14 @@ def aggregation(
                 f"{error['perfect']:.3f}"
             )
         )
+        shares = told.get("helpful_share")  # releases of earlier versions are without
+        if shares and abs(shares["golden"] - shares["answers"]) >= _UNLIKE:
+            parts.append(
+                Text(
+                    f"{name}: {shares['golden']:.0%} of the golden tasks are helpful and "
+                    f"{shares['answers']:.0%} of the answers are expected to be: {_corrected(shares['corrected'])}"
+                )
+            )
     else:
         parts.append(
             Text(f"{name}: helpfulness is NOT CALIBRATED ({told['method']}): {told['note']}", style="yellow")
@@ -119,6 +129,15 @@ def aggregation(
     if told.get("more_golden_tasks"):
         parts.append(Text(f"{told['more_golden_tasks']} more golden tasks would pay off: {told['why_more']}"))
     return parts
+
+
+def _corrected(share: float) -> str:
+    if not share:
+        return "that may be chance by the votes, so nothing is corrected for it"
+    return (
+        f"the posterior is corrected for it, {share:.0%} of the way that is more than chance; golden tasks drawn "
+        "from the answers, not chosen, would need none of this"
+    )
 
 
 def reliability(name: str, bins: Sequence[Bin]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.stats import beta
 
 from lrl_datasets.crowd import acceptance
-from lrl_datasets.crowd.aggregation import POSTERIOR, Aggregated, Control
+from lrl_datasets.crowd.aggregation import GOLDEN as GOLDEN_ROWS
+from lrl_datasets.crowd.aggregation import POSTERIOR, Aggregated, Control, weigh
 from lrl_datasets.crowd.state import compute
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.release import manifest
@@ -43,20 +46,39 @@ def weighed(helpful: list[float], control: Control | None) -> Aggregated:
 
 def control(*rows: tuple[float, float, float]) -> Control:
     said, good, share = (np.array(column) for column in zip(*rows, strict=True))
-    return Control(said, good, share)
+    return Control(said[::-1], said, good, share, np.ones(len(said)))
 
 
 def test_the_lowest_threshold_that_is_expected_to_be_precise_enough() -> None:
     # Means from the top: .95, .925, .8833, .8375: three answers reach .88. Golden tasks there: one whole and right,
-    # one of two parts, one of them above; so 1.5 of 1.5, and Clopper and Pearson's one-sided bound is .05^(1/1.5).
+    # one of two parts, one of them above; so 1.5 of the 2 helpful ones, and none of the one that is not, which is
+    # at most 1 - .025. The answers' mean is .71.
     found = weighed(
         [0.95, 0.9, 0.8, 0.7, 0.2], control((0.85, 1, 1), (0.9, 1, 0.5), (0.4, 1, 0.5), (0.1, 0, 1))
     )
     told = acceptance.choose(found, 0.88, 0.5)
     assert (told["threshold"], told["accepted"], told["golden_tasks"]) == (0.8, 3, 1.5)
     assert told["expected_precision"] == 0.8833
-    assert told["bound"] == pytest.approx(0.05 ** (1 / 1.5), abs=1e-4)
+    low = beta.ppf(0.025, 1.5, 1.5)
+    assert told["bound"] == pytest.approx(0.71 * low / (0.71 * low + 0.29 * 0.975), abs=1e-4)
     assert "accepted from helpfulness 0.8 on" in acceptance.words(told)
+
+
+def test_golden_tasks_that_are_as_probable_as_the_threshold_all_count() -> None:
+    """Shares of three votes are tied: calibrated with one of ten folds left out, they would not be."""
+    rng = random.Random(3)
+    columns = [name for name in GOLDEN_ROWS.names if name != "golden"]
+    shown = [(f"a{n}", w, "yes" if n < 40 or w == "2" else "no") for n in range(60) for w in "012"]
+    known = [(f"g{n}", w, "yes" if n % 2 or (n % 4 and w == "1") else "no", "yes" if n % 2 else "no")
+             for n in range(60) for w in "012"]  # fmt: skip
+    rng.shuffle(known)
+    votes = pa.table(dict(zip(("answer_id", *columns[1:]), zip(*shown, strict=True), strict=True)))
+    golden = pa.Table.from_pylist(
+        [dict(zip(GOLDEN_ROWS.names, row, strict=True)) for row in known], GOLDEN_ROWS
+    )
+    found = weigh(votes, "majority", {"yes"}, golden)
+    told = acceptance.choose(found, 0.9, 0.5)
+    assert (told["accepted"], told["golden_tasks"]) == (40, 30)
 
 
 def test_the_minimum_holds_beside_it_and_alone_where_nothing_is_calibrated() -> None:

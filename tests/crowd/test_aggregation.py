@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lrl_datasets.crowd import aggregation
 from lrl_datasets.crowd.aggregation import NAMES, POSTERIOR, aggregate, weigh
 from lrl_datasets.errors import LrlError
+from lrl_datasets.report import votes as votes_report
 
 VOTES = pa.schema([("answer_id", pa.string()), ("worker", pa.string()), ("label", pa.string())])
 
@@ -185,3 +186,15 @@ def test_a_true_label_that_nobody_gave() -> None:
     right = dict(told["right_of_golden"])
     assert right.pop("hierarchical-dawid-skene") == 4.0  # by the other tasks: who says yes means unclear
     assert set(right.values()) == {0.0}
+
+
+def test_what_share_is_helpful_is_told_of_golden_tasks_and_answers() -> None:
+    found = weigh(campaign(), "majority", {"yes"}, golden(*GOLDEN_ROWS))
+    told = aggregation.report(found)["helpful_share"]
+    assert (
+        told["golden"] == 1.0 and told["answers"] == pytest.approx(0.5, abs=0.01) and told["corrected"] > 0.5
+    )
+    # None of the golden tasks is unhelpful, so an answer that all say is unhelpful stays one.
+    assert found.table["helpfulness"].to_pylist()[0] < 0.2
+    said = " ".join(str(part) for part in votes_report.aggregation("helpful", aggregation.report(found)))
+    assert "100% of the golden tasks are helpful and 50% of the answers" in said

@@ -63,3 +63,14 @@ def test_the_bound_never_falls(monkeypatch: pytest.MonkeyPatch) -> None:
         bounds.append(bayesian._ebcc_from(votes, np.random.default_rng(0))[1])
     assert bounds == sorted(bounds)
     assert bounds[-1] > bounds[0]
+
+
+def test_golden_tasks_do_not_say_how_frequent_a_label_is() -> None:
+    """Twenty answers of label 0, with a golden task of label 1 for each: an item without evidence is 0."""
+    rows = [(item, worker, int(item >= 20)) for item in range(40) for worker in range(3)]
+    votes = coded(*rows, (40, 3, 0), (41, 3, 1))
+    truth = np.array([-1] * 20 + [1] * 20 + [-1, -1])
+    assert (
+        hierarchical_dawid_skene(votes, truth)[41, 1]
+        < hierarchical_dawid_skene(votes, truth, truth[:0])[41, 1]
+    )

@@ -41,6 +41,8 @@ def test_error_by_hand() -> None:
 def test_a_perfect_posterior_is_not_without_error_on_few_items() -> None:
     # Ten items of .5 in one bin: the mean of |binomial(10, .5)/10 - .5| is .1230.
     assert perfect_error(np.full(10, 0.5), draws=20_000) == pytest.approx(0.123, abs=0.003)
+    # In one bin, ten parts of one task are one item: always .5 off.
+    assert perfect_error(np.full(10, 0.5), np.full(10, 0.1), np.zeros(10, np.int64)) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0, 4.0])
@@ -80,14 +82,67 @@ def test_crossing_keeps_a_task_out_of_its_own_calibration() -> None:
 
 
 def test_acceptance_by_hand() -> None:
-    # Means from the top: .95, .925, .85, .775; a wanted .85 takes three. Golden at or above .7: 3 of 4 right, whose
-    # Clopper-Pearson 95 % lower bound solves P(X >= 3 | 4, p) = .05: p = .2486.
-    helpful = np.array([0.95, 0.9, 0.7, 0.55])
-    found = acceptance(helpful, 0.85, np.array([0.9, 0.8, 0.7, 0.75, 0.2]), np.array([1.0, 1, 1, 0, 1]))
+    # Means from the top: .95, .925, .85, .775; a wanted .85 takes three. Golden at or above .7: all 3 helpful ones and
+    # 1 of 2 others. Clopper and Pearson at .025: of helpful ones at least p with p³ = .025, p = .2924; of the others
+    # at least p with 1 - (1 - p)² = .025, p = .01258, are below. The answers' mean is .7.
+    helpful = np.array([0.95, 0.9, 0.7, 0.55, 0.4])
+    found = acceptance(helpful, 0.85, np.array([0.9, 0.8, 0.7, 0.75, 0.2]), np.array([1.0, 1, 1, 0, 0]))
     assert found is not None
     assert (found.threshold, found.accepted, found.golden) == (0.7, 3, 4)
     assert found.expected_precision == pytest.approx(0.85)
-    assert found.bound == pytest.approx(0.2486, abs=1e-4)
+    low, high = 0.7 * 0.2924, 0.3 * (1 - 0.01258)
+    assert found.bound == pytest.approx(low / (low + high), abs=1e-4)
+
+
+def test_the_bound_does_not_depend_on_how_many_golden_tasks_are_helpful() -> None:
+    """3 of 10 answers help, and half of the golden tasks: a share of those above the threshold proves nothing."""
+    rng = np.random.default_rng(0)
+    covered, by_share = [], []
+    for _ in range(200):
+        good = np.arange(100) % 2
+        truth = rng.random(2000) < 0.3
+        # Two scores: a helpful one is high in 9 of 10, another in 2 of 10; .6585 of the high answers help.
+        high = rng.random(2000) < np.where(truth, 0.9, 0.2)
+        posterior = np.where(high, 0.6585, 0.0508)
+        seen = rng.random(100) < np.where(good, 0.9, 0.2)
+        found = acceptance(posterior, 0.65, np.where(seen, 0.6585, 0.0508), good.astype(float))
+        assert found is not None and found.bound is not None
+        covered.append(found.bound <= 0.6585)
+        by_share.append(good[seen].mean())
+    assert np.mean(covered) >= 0.95
+    assert np.mean(by_share) > 0.8
+
+
+def test_golden_tasks_of_another_mix_calibrate_for_the_answers() -> None:
+    """Half of the golden tasks and 3 of 10 answers have label 1: what is fitted holds for the answers."""
+    rng = np.random.default_rng(2)
+
+    def drawn(
+        truth: np.ndarray,
+    ) -> np.ndarray:  # four votes, each right in 3 of 4; counted twice: overconfident
+        right = rng.binomial(4, 0.75, len(truth))
+        odds = np.where(truth == 1, 2 * right - 4, 4 - 2 * right) * np.log(3)
+        return binary(1 / (1 + np.exp(-2 * odds - np.log(3 / 7))))
+
+    errors = []
+    for _ in range(10):
+        truth, of_golden = (rng.random(600) < 0.3).astype(np.int64), np.arange(100) % 2
+        answers, golden = drawn(truth), drawn(of_golden)
+        both = (fit(golden, of_golden, np.ones(100)), fit(golden, of_golden, np.ones(100), answers))
+        errors.append([abs(fitted(answers)[:, 1].mean() - truth.mean()) for fitted in both])
+    plain, corrected = np.mean(errors, axis=0)
+    assert plain > 0.05 and corrected < 0.7 * plain
+
+
+def test_golden_tasks_drawn_from_the_answers_are_fitted_as_they_are() -> None:
+    posterior, truth = overconfident(1000, 2)
+    share = np.ones(100)
+    moved = [calibration.differs(posterior[n : n + 100], share, posterior) for n in range(0, 1000, 100)]
+    assert np.mean(moved) < 0.3 and 0.0 in moved
+    place = 100 * moved.index(0.0)
+    rows, labels = posterior[place : place + 100], truth[place : place + 100]
+    assert np.array_equal(fit(rows, labels, share).offsets, fit(rows, labels, share, posterior).offsets)
+    assert calibration.differs(posterior[posterior[:, 1] > 0.5][:100], share, posterior) > 0.9
 
 
 def test_acceptance_takes_equal_posteriors_together_and_none_where_none_reaches_it() -> None:
