@@ -16,7 +16,7 @@ def choose(found: Aggregated, precision: float, minimum: float) -> dict[str, Any
     """Choose the threshold: the lowest from `minimum` on whose answers are expected to help in the wanted share.
 
     A posterior that is not calibrated promises no precision; then it is the minimum, and `note` says so. The
-    bound is of the golden tasks: it holds for answers of which as many are helpful as of these.
+    bound is by the golden tasks, at the answers' expected share of helpful ones, and holds where that does.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def words(told: dict[str, Any]) -> str:
             "" if told["threshold"] is None else f" ({told['threshold']:g})"
         )
     bound = (
-        f", at least {told['bound']:.3f} by the {told['golden_tasks']:g} golden tasks there (95 %)"
+        f", at least {told['bound']:.3f} by the golden tasks, {told['golden_tasks']:g} of them there (95 %)"
         if told["bound"] is not None
         else ", and no golden task lies there to prove it"
     )

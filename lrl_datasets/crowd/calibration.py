@@ -242,7 +242,7 @@ def acceptance(
         Of the bound. With π the rows' mean posterior it is π·T / (π·T + (1 − π)·F), where T is the lower bound
         of the share of helpful golden tasks at or above the threshold and F the upper one of the others' (Clopper
         and Pearson 1934, each with half the error). So it does not depend on how many of the golden tasks are
-        helpful. It is not used to choose, or it would not hold.
+        helpful; π is taken as it is. The bound is not used to choose, or it would not hold.
     share
         What each of `said` counts; by default 1.
     mix
