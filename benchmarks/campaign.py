@@ -30,7 +30,7 @@ from lrl_datasets.builder import Builder
 from lrl_datasets.cli import app
 from lrl_datasets.cli.crowd_decisions import terms
 from lrl_datasets.cli.crowd_money import planned
-from lrl_datasets.cli.crowd_out import counts
+from lrl_datasets.cli.crowd_simulate import counts
 from lrl_datasets.crowd import cost, plan, simulation
 from lrl_datasets.crowd.state import compute
 from lrl_datasets.filters.helpfulness import Helpfulness

@@ -13,6 +13,7 @@ from lrl_datasets.cli import (
     crowd_platforms,
     crowd_quality,
     crowd_rank,
+    crowd_simulate,
 )
 
 commands = typer.Typer(
@@ -20,6 +21,7 @@ commands = typer.Typer(
 )
 commands.add_typer(crowd_new.commands)
 commands.add_typer(crowd_out.commands)
+commands.add_typer(crowd_simulate.commands)
 commands.add_typer(crowd_in.commands)
 commands.add_typer(crowd_platforms.commands)
 commands.add_typer(crowd_decisions.commands)

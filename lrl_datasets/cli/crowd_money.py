@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrl_datasets.cli.console import counted, err, out, say
-from lrl_datasets.cli.crowd_out import (
+from lrl_datasets.cli.crowd_simulate import (
     CROWD,
     AnswerSeconds,
     Crowd,
-    Folder,
     JudgementSeconds,
     counts,
-    prompts_of,
     simulated_terms,
-    terms_of,
-    warn_of_control_tasks,
 )
+from lrl_datasets.cli.crowd_stage import Folder, prompts_of, terms_of, warn_of_control_tasks
 from lrl_datasets.errors import LrlError
 
 if TYPE_CHECKING:

@@ -49,15 +49,15 @@ def push(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from lrl_datasets.cli.crowd_out import _folder, _stage_number, filled, open_tasks, terms_of
+    from lrl_datasets.cli.crowd_stage import filled, folder_of, open_tasks, stage_number, terms_of
     from lrl_datasets.crowd.tasks import label_studio as writer
     from lrl_datasets.platforms import label_studio
     from lrl_datasets.sources import campaign_toml
     from lrl_datasets.sources.pools import pool_files, read
 
-    folder = _folder(campaign)
+    folder = folder_of(campaign)
     file = campaign_toml.load(folder)
-    number = min(file.together(_stage_number(file, stage)))
+    number = min(file.together(stage_number(file, stage)))
     what = _of_label_studio(folder, file, number)
     page, table, golden, _ = open_tasks(folder, file, number)
     exports = [read(what, path, name) for name, path in pool_files(what, folder, missing_ok=True).items()]
@@ -111,14 +111,14 @@ def pull(
 ) -> None:
     """Bring what annotators gave on a Label Studio into the campaign, just as `import` does with an export."""
     from lrl_datasets.cli.crowd_in import told
-    from lrl_datasets.cli.crowd_out import _folder, _stage_number
+    from lrl_datasets.cli.crowd_stage import folder_of, stage_number
     from lrl_datasets.crowd.tasks import label_studio as writer
     from lrl_datasets.sources import campaign_toml
     from lrl_datasets.sources.intake import take_in
 
-    folder = _folder(campaign)
+    folder = folder_of(campaign)
     file = campaign_toml.load(folder)
-    numbers = [_stage_number(file, stage)] if stage else list(range(1, len(file.stage) + 1))
+    numbers = [stage_number(file, stage)] if stage else list(range(1, len(file.stage) + 1))
     numbers = [n for n in numbers if stage or file.stage[n - 1].format == "label_studio"]
     numbers = sorted({min(file.together(n)) for n in numbers})
     fetched = 0
@@ -146,7 +146,7 @@ def pull(
 
 def _with_truth(folder: Path, file: CampaignFile, number: int, exported: bytes) -> bytes:
     """Add the golden labels, of the campaign's file and of what was pulled when that had other control tasks."""
-    from lrl_datasets.cli.crowd_out import golden_of, page_of
+    from lrl_datasets.cli.crowd_stage import golden_of, page_of
     from lrl_datasets.crowd.tasks import label_studio as writer
     from lrl_datasets.sources.pools import pool_files, read
 

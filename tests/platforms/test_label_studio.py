@@ -15,7 +15,7 @@ import httpx2
 import pyarrow.parquet as pq
 import pytest
 
-from lrl_datasets.cli import crowd_out
+from lrl_datasets.cli import crowd_stage
 from lrl_datasets.errors import LrlError
 from lrl_datasets.platforms.label_studio import Server, push
 from lrl_datasets.sources.campaign import Campaign
@@ -209,7 +209,7 @@ def test_what_cannot_be_done_is_said(
     from lrl_datasets.crowd.tasks import label_studio as writer
     from lrl_datasets.sources import campaign_toml
 
-    page, _, _, _ = crowd_out.open_tasks(folder, campaign_toml.load(folder), 1)
+    page, _, _, _ = crowd_stage.open_tasks(folder, campaign_toml.load(folder), 1)
     settings = writer.project(page, 2)
     assert len(settings["title"]) == 50
     with Server(server.url, token) as client:

@@ -125,9 +125,9 @@ def test_a_campaign_comes_back_as_it_went_out(
 
 def waiting_tasks(folder: Path, at: int) -> tuple[pages.Page, pa.Table]:
     """A stage's page and suites, as `lrl crowd tasks` has them."""
-    from lrl_datasets.cli.crowd_out import _waiting
+    from lrl_datasets.cli.crowd_stage import waiting_suites
 
-    return _waiting(folder, campaign_toml.load(folder), at + 1)[:2]
+    return waiting_suites(folder, campaign_toml.load(folder), at + 1)[:2]
 
 
 def hand_out(format: str, page: pages.Page, tasks: pa.Table) -> pa.Table:
