@@ -60,8 +60,8 @@ def fit(posterior: Floats, truth: Codes, share: Floats, answers: Floats | None =
     to New a Priori Probabilities, Neural Computation 14(1), 2002, iterated with the fit. The slope then is of the
     evidence, not of the mix. It is done as far as `differs` says, since the answers' mix is known by the votes
     alone, and workers who err together are wrong on it: done always, it raised the calibration error by .004 ± .004
-    on 120 simulated crowds whose golden tasks are drawn from the answers; so by .000 ± .001. Without `answers` the
-    mixes are taken to be one.
+    on 60 simulated crowds whose golden tasks are drawn from the answers; so by .000 ± .001 on 40 of them (50 golden
+    tasks). Without `answers` the mixes are taken to be one.
     """
     if answers is None or not len(answers):
         return _fit(posterior, truth, share, np.zeros(posterior.shape[1]), np.zeros(posterior.shape[1]))
