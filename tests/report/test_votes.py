@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from lrl_datasets.cli import app
+from lrl_datasets.cli.console import out
 from lrl_datasets.crowd import aggregation
 from lrl_datasets.crowd.calibration import Bin
 from lrl_datasets.crowd.rubric import CRITERIA
@@ -48,7 +49,9 @@ def folder(tmp_path: Path, golden: int) -> Path:
 
 
 def lrl(*arguments: str, code: int = 0) -> str:
-    done = CliRunner().invoke(app, ["crowd", "quality", *arguments])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(out, "width", 160)  # whatever the terminal is that the console was made for
+        done = CliRunner().invoke(app, ["crowd", "quality", *arguments])
     assert done.exit_code == code, done.output
     return done.output
 

@@ -77,7 +77,9 @@ def test_rows_become_candidates(tmp_path: Path) -> None:
         "row": 2,
         "record": "t1",
         "worker": "u1",
-        **dict.fromkeys(("assignment", "status", "started", "submitted", "reward", "machine_translation")),
+        **dict.fromkeys(
+            ("assignment", "status", "started", "submitted", "reward", "machine_translation", "golden")
+        ),
         "may_hold_out": False,
         "may_be_unjudged": False,
         "keyed_id": False,
