@@ -118,7 +118,7 @@ def test_a_whole_campaign(
     prompt = people[3].ask("GET", f"/api/tasks/{first['id'] + 1}/")["data"]["prompt"]
     lacking = sum(truth[pair[1]] == "no" for shown, pair in answers.items() if shown != prompt)
     people[3].hand_in(first["id"] + 1, written(late), draft_id=draft["id"])
-    assert "takes the older export's place, 1 new records" in lrl("crowd", "pull")
+    assert "takes the older export's place, 1 new record" in lrl("crowd", "pull")
     assert Campaign(under_way=True).read(folder).candidates.num_rows == 10
 
     # Judgements: somebody is against everything, two judge their own answers too.
