@@ -168,7 +168,8 @@ def test_a_whole_campaign(
     refused = [text for text, label in truth.items() if label == "no"]
     assert Counter(row["verdict"] for row in reviews) == {"accept": 9 - len(refused), "reject": len(refused)}
     assert (folder / "outbox" / "2-helpful" / "keep-out.txt").read_text() == f"{people[5].id}\n"
-    assert f"{lacking} of these ask for more annotators now" in lrl("crowd", "push", "answer")
+    asks = "asks" if lacking == 1 else "ask"
+    assert f"{lacking} of these {asks} for more annotators now" in lrl("crowd", "push", "answer")
     assert people[2].next(asked) is not None and people[0].next(asked) is None
 
     # The build from the folder.
