@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lrl_datasets.crowd import skill
 from lrl_datasets.crowd.agreement import WEAK, Agreement, agreement, counted
+from lrl_datasets.intervals import clopper_pearson
 
 REPLICAS = 200
 """Crowds drawn from the fitted model, to compare the real one with …"""
@@ -100,7 +101,7 @@ def _few_workers(votes: pa.Table, workers: pa.Table, found: Agreement) -> list[A
     bad = [
         row["worker"]
         for row in rows
-        if (skill.interval(row["others"] * row["compared"], row["compared"], level)[1] or 1.0) < usual
+        if (clopper_pearson(row["others"] * row["compared"], row["compared"], level)[1] or 1.0) < usual
     ]
     if not bad:
         return []
@@ -171,7 +172,7 @@ def _golden_are_easier(workers: pa.Table, found: Agreement) -> str:
     rows = [row for row in workers.to_pylist() if row["golden_tasks"] and row["votes"]]
     tasks = sum(row["golden_tasks"] for row in rows)
     right = sum(row["golden"] * row["golden_tasks"] for row in rows)
-    low, _ = skill.interval(right, tasks)
+    low, _ = clopper_pearson(right, tasks)
     if (
         low is None
         or found.pairs is None

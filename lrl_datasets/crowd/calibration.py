@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lrl_datasets.intervals import clopper_pearson
+
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
@@ -271,23 +273,21 @@ def acceptance(
     bound = None
     if n:
         prior = float(helpful.mean())
-        low = prior * _clopper_pearson(above, part, weight, good > 0, error)
-        high = (1 - prior) * (1 - _clopper_pearson(~above, part, weight, good <= 0, error))
+        low = prior * _least_share(above, part, weight, good > 0, error)
+        high = (1 - prior) * (1 - _least_share(~above, part, weight, good <= 0, error))
         bound = low / (low + high) if low else 0.0
     return Acceptance(float(ordered[position]), float(means[position]), position + 1, bound, n)
 
 
-def _clopper_pearson(hit: Any, part: Floats, weight: Floats, among: Any, error: float) -> float:
+def _least_share(hit: Any, part: Floats, weight: Floats, among: Any, error: float) -> float:
     """Lower bound of the share of hits among some golden tasks; of uneven weights, by Kish's effective number."""
-    from scipy.stats import beta
-
     weighed = (part * weight)[among]
     total = float(weighed.sum())
     if not total:
         return 0.0
     n = total**2 / float((weighed * weight[among]).sum())
     right = n * float(weighed[hit[among]].sum()) / total
-    return float(beta.ppf(error, right, n - right + 1)) if right > 0 else 0.0
+    return clopper_pearson(right, n, 1 - 2 * error)[0] or 0.0
 
 
 def _logs(posterior: Floats) -> Floats:

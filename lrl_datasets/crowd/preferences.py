@@ -24,7 +24,6 @@ place of another parameter. The tests compare ours with the first one made to co
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 
 from lrl_datasets.crowd.rules import Rules
 from lrl_datasets.filters.union_find import UnionFind
+from lrl_datasets.intervals import wilson
 from lrl_datasets.schema import digest
 
 Floats = NDArray[np.float64]
@@ -243,7 +243,7 @@ class Sides:
     """Share of the votes that decide; None where none does."""
     left_low: float | None
     left_high: float | None
-    """Ends of its 95 % interval (Wilson, JASA 22, 1927)."""
+    """Ends of its 95 % interval (Wilson)."""
 
     @property
     def biased(self) -> bool:
@@ -257,12 +257,10 @@ def sides(votes: pa.Table, rules: Rules) -> Sides:
     """Count how often each side was preferred: with both orders balanced, a half where people look at the answers."""
     labels = votes["label"].to_pylist()
     left, right = (sum(label in side for label in labels) for side in (rules.left, rules.right))
-    n, z2 = left + right, 1.959964**2
+    n = left + right
     if not n:
         return Sides(len(labels), len(labels), None, None, None)
-    middle = (left + z2 / 2) / (n + z2)
-    half = math.sqrt(z2 * (left * right / n + z2 / 4)) / (n + z2)
-    told = (round(value, DECIMALS) for value in (left / n, max(middle - half, 0.0), min(middle + half, 1.0)))
+    told = (round(value, DECIMALS) for value in (left / n, *wilson(left, n)))
     return Sides(len(labels), len(labels) - n, *told)
 
 

@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets.crowd import bayesian
-from lrl_datasets.crowd.agreement import CONFIDENCE, ordered
+from lrl_datasets.crowd.agreement import ordered
 from lrl_datasets.crowd.bayesian import Coded, Floats
 from lrl_datasets.crowd.quality import ABOUT_WORKERS
+from lrl_datasets.intervals import clopper_pearson
 
 WORKERS = pa.schema(
     [
@@ -68,8 +69,8 @@ def of_workers(judged: pa.Table) -> pa.Table:
     for worker in sorted({*said, *right, *against}):
         labels, tasks, near = said[worker], right[worker], beside.get(worker, [])
         often = max(labels.items(), key=lambda one: (one[1], one[0]), default=(None, 0))
-        low, high = interval(sum(tasks), len(tasks))
-        others_low, others_high = interval(sum(near), len(near))
+        low, high = clopper_pearson(sum(tasks), len(tasks))
+        others_low, others_high = clopper_pearson(sum(near), len(near))
         rows.append(
             {
                 "worker": worker,
@@ -145,15 +146,3 @@ def beside_others(counted: pa.Table) -> dict[str, list[float]]:
     for worker, value in zip(votes.workers[shared].tolist(), probable[shared].tolist(), strict=True):
         found[fitted.workers[worker]].append(value)
     return found
-
-
-def interval(right: float, n: float, level: float = CONFIDENCE) -> tuple[float | None, float | None]:
-    """Return Clopper and Pearson's interval of a share; None without any trial."""
-    from scipy.stats import beta
-
-    if not n:
-        return None, None
-    tail = (1 - level) / 2
-    low = float(beta.ppf(tail, right, n - right + 1)) if right > 0 else 0.0
-    high = float(beta.ppf(1 - tail, right + 1, n - right)) if right < n else 1.0
-    return low, high

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.intervals import Z_95
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 DETECTABLE = (
     "detectable: the smallest difference that 80 % power finds at 5 %, runs unpaired; none: too few items"
 )
-Z_95 = 1.959964  # two-sided 95 %
 Z_80 = 0.841621  # power of 80 %
 
 
@@ -162,14 +162,6 @@ def source_notes(results: dict[str, Any]) -> list[str]:
 
 
 # ---- statistics -----------------------------------------------------------------------------------------
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of a share (Wilson 1927), sound for few items and near 0 and 1."""
-    share, z2 = successes / n, Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def share_error(successes: int, n: int) -> float:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lrl_datasets.evaluation.results import Z_95, Score, detectable_difference, share_error, wilson
+from lrl_datasets.evaluation.results import Score, detectable_difference, share_error
 from lrl_datasets.evaluation.tasks import Suites
+from lrl_datasets.intervals import Z_95, wilson
 
 STOCK = "stock"
 """Prompt family of every task that is the harness's own."""

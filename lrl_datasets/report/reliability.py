@@ -7,7 +7,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from lrl_datasets.crowd.calibration import Bin
-from lrl_datasets.crowd.skill import interval
+from lrl_datasets.intervals import clopper_pearson
 
 _EDGE, _LEFT, _TOP, _SIDE = 20, 74, 92, 420
 _BELOW, _HIGH = 44, 70
@@ -62,7 +62,7 @@ def svg(name: str, bins: Sequence[Bin], told: Mapping[str, Any]) -> str:
     most = max((one.n for one in bins), default=1.0)
     floor = _TOP + _SIDE + _BELOW + _HIGH
     for one in bins:
-        low, high = interval(one.right * one.n, one.n)
+        low, high = clopper_pearson(one.right * one.n, one.n)
         if low is not None and high is not None:
             parts.append(_line(_x(one.said), _y(low), _x(one.said), _y(high), _DOT, width=2))
         parts.append(f'<circle cx="{_x(one.said):.1f}" cy="{_y(one.right):.1f}" r="5.5" fill="{_DOT}"/>')

@@ -13,8 +13,8 @@ from rich.text import Text
 from lrl_datasets.crowd import acceptance
 from lrl_datasets.crowd.agreement import RELIABLE, WEAK, Agreement
 from lrl_datasets.crowd.calibration import Bin
-from lrl_datasets.crowd.skill import interval
 from lrl_datasets.crowd.worth import CampaignWorth, Worth
+from lrl_datasets.intervals import clopper_pearson
 
 _BAR = 30
 _UNLIKE = 0.1
@@ -150,7 +150,7 @@ def reliability(name: str, bins: Sequence[Bin]) -> Table:
     for one in bins:
         table.add_row(
             f"{one.low:.1f}–{one.high:.1f}", f"{one.n:.1f}", f"{one.right:.2f}",
-            _interval(*interval(one.right * one.n, one.n)), _with_mark(one.right, one.said),
+            _interval(*clopper_pearson(one.right * one.n, one.n)), _with_mark(one.right, one.said),
         )  # fmt: skip
     return table
 

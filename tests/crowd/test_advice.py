@@ -9,6 +9,7 @@ import pytest
 from lrl_datasets.crowd import skill
 from lrl_datasets.crowd.advice import Advice, advise, divided
 from lrl_datasets.crowd.agreement import agreement
+from lrl_datasets.intervals import clopper_pearson
 
 JUDGED = pa.schema(
     [
@@ -124,6 +125,6 @@ def test_a_vote_that_nobody_can_be_beside_says_nothing_and_a_refused_worker_is_n
 
 
 def test_the_interval_of_none_and_of_all() -> None:
-    assert skill.interval(0, 0) == (None, None)
-    low, high = skill.interval(10, 10)
+    assert clopper_pearson(0, 0) == (None, None)
+    low, high = clopper_pearson(10, 10)
     assert high == 1.0 and low == pytest.approx(0.025 ** (1 / 10))

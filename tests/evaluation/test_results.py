@@ -18,8 +18,8 @@ from lrl_datasets.evaluation.results import (
     detectable_difference,
     share_error,
     source_notes,
-    wilson,
 )
+from lrl_datasets.intervals import wilson
 
 
 def test_wilson_by_hand() -> None:
