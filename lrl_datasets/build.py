@@ -159,7 +159,8 @@ def build(
     if before:
         judged = before.without_votes_on_old_texts(judged, rows)
     weights = join.weighed(judged, read)
-    rows = _with_helpfulness(rows, weights, steps)
+    accepted = _accepted(weights, steps)
+    rows = _with_helpfulness(rows, weights, accepted, steps)
     if index is not None:
         progress("contamination")
         rows = Contamination(index)(rows)
@@ -179,7 +180,8 @@ def build(
     if left.records or left.judgements:
         progress("withdrawn")
         judged, weights = left.judged, join.weighed(left.judged, read)
-        rows = _with_helpfulness(left.rows, weights, steps)
+        accepted = _accepted(weights, steps)
+        rows = _with_helpfulness(left.rows, weights, accepted, steps)
     progress("splits")
     rows = _complete(assign(rows, builder.splits, before))
     said, of_comparisons = join.compared(judged, {name: tables.facts for name, tables in read.items()})
@@ -207,7 +209,7 @@ def build(
         **_rubric(judged),
         **({"comparisons": of_comparisons} if of_comparisons else {}),
         "aggregation": {name: aggregation.report(one) for name, one in weights.items()},
-        **({"acceptance": accepted} if (accepted := _accepted(weights, steps)) else {}),
+        **({"acceptance": accepted} if accepted else {}),
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
     place = folder.write(out / builder.repository, split_map, configs, content)
@@ -290,10 +292,13 @@ def _checked_names(
 
 
 def _with_helpfulness(
-    rows: pa.Table, weights: Mapping[str, aggregation.Aggregated], steps: Mapping[str, Filter]
+    rows: pa.Table,
+    weights: Mapping[str, aggregation.Aggregated],
+    accepted: Mapping[str, dict[str, Any]],
+    steps: Mapping[str, Filter],
 ) -> pa.Table:
     """Join what the counted votes say, and mark what they object to; a second time it is computed anew."""
-    chosen = {name: acceptance.threshold(told) for name, told in _accepted(weights, steps).items()}
+    chosen = {name: acceptance.threshold(told) for name, told in accepted.items()}
     rows = join.with_helpfulness(rows, weights, chosen or None)
     return steps["helpfulness"](rows) if "helpfulness" in steps else rows
 

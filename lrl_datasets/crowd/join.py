@@ -159,13 +159,19 @@ def preference_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, Any
     LrlError
         There are several questions and none is named so.
     """
-    stages = [stage for stage in stages if stage["kind"] == "preference"]
-    named = [stage for stage in stages if stage["question"] == "better"] or stages
+    problem = "answers are compared on {questions}, and none is named `better`: which is it?"
+    return _asking(source, stages, "preference", "better", problem)
+
+
+def _asking(
+    source: str, stages: list[dict[str, Any]], kind: str, question: str, problem: str
+) -> dict[str, Any] | None:
+    """Return the stage of a kind that asks a question, or the only question of its kind."""
+    stages = [stage for stage in stages if stage["kind"] == kind]
+    named = [stage for stage in stages if stage["question"] == question] or stages
     if len({stage["question"] for stage in named}) > 1:
         questions = ", ".join(stage["question"] for stage in named)
-        raise LrlError(
-            f"{source}: answers are compared on {questions}, and none is named `better`: which is it?"
-        )
+        raise LrlError(f"{source}: {problem.format(questions=questions)}")
     return named[0] if named else None
 
 
@@ -189,14 +195,8 @@ def helpfulness_stage(source: str, stages: list[dict[str, Any]]) -> dict[str, An
     LrlError
         There are several questions and none is named so.
     """
-    stages = [stage for stage in stages if stage["kind"] == "judgement"]
-    named = [stage for stage in stages if stage["question"] == "helpful"] or stages
-    if len({stage["question"] for stage in named}) > 1:
-        questions = ", ".join(stage["question"] for stage in named)
-        raise LrlError(
-            f"{source}: several questions ({questions}) and none is named `helpful`: which is helpfulness?"
-        )
-    return named[0] if named else None
+    problem = "several questions ({questions}) and none is named `helpful`: which is helpfulness?"
+    return _asking(source, stages, "judgement", "helpful", problem)
 
 
 def golden_items(judged: pa.Table, key: bytes | None) -> list[str | None]:

@@ -15,9 +15,8 @@ from typing import Any
 import pyarrow as pa
 
 from lrl_datasets import schema
-from lrl_datasets.crowd import acceptance, decisions, overlap, pairs, payouts, quality
+from lrl_datasets.crowd import acceptance, answer_rules, decisions, overlap, pairs, payouts, quality
 from lrl_datasets.crowd.aggregation import Aggregated
-from lrl_datasets.crowd.answer_rules import AnswerRules
 from lrl_datasets.crowd.join import golden_items, helpfulness_stage, weigh
 from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.normalise import normalise_text
@@ -143,7 +142,7 @@ def compute(
     for number, stage in enumerate(stages, 1):
         term = terms.get(number, Terms())
         if stage["kind"] == "answer":
-            rules = AnswerRules(**_known(stage, AnswerRules))
+            rules = answer_rules.of_stage(stage)
             if found is not None and rules.accept_precision is not None:
                 accepted[number] = acceptance.choose(found, rules.accept_precision, rules.accept_from)
                 rules = replace(rules, accept_from=acceptance.threshold(accepted[number]))
@@ -160,7 +159,7 @@ def compute(
                 if row["verdict"] != "wait" and not row["golden"]
             )
         elif stage["kind"] in schema.JUDGING:
-            rules = AnswerRules(**_known(stage, AnswerRules))
+            rules = answer_rules.of_stage(stage)
             # Several questions may be asked in one file (a rubric): its suites are reviewed and paid once.
             of_stage = [
                 row for row in all_judged if row["file"] in stage["pools"] and row["file"] not in done
@@ -346,12 +345,6 @@ def _knows_suites(stage: Mapping[str, Any]) -> bool:
         or (stage["format"] == "table" and columns.get("assignment_id"))
         or any("{n}" in column for column in columns.values())  # a record is a page with several tasks
     )
-
-
-def _known(stage: Mapping[str, Any], rules: type[Any]) -> dict[str, Any]:
-    return {
-        name: value for name, value in stage.get("rules", {}).items() if name in rules.__dataclass_fields__
-    }
 
 
 def _shares(results: Any) -> dict[str, tuple[int, int]]:
