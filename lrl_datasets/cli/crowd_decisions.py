@@ -189,13 +189,13 @@ def _read(campaign: Path, now: str | None, *, pay: bool = False) -> tuple[Campai
 
 
 def terms(file: CampaignFile) -> dict[int, Terms]:
-    """Return what `[stage.tasks]` says of each stage."""
+    """Return what `[stage.tasks]` says of each stage, or of the page that it shares."""
     from lrl_datasets.crowd.state import Terms
 
     return {
-        number: Terms(stage.tasks.overlap, stage.tasks.price, stage.tasks.comparisons, stage.tasks.suite)
-        for number, stage in enumerate(file.stage, 1)
-        if stage.tasks
+        number: Terms(tasks.overlap, tasks.price, tasks.comparisons, tasks.suite)
+        for number in range(1, len(file.stage) + 1)
+        if (tasks := file.tasks_of(number))
     }
 
 

@@ -29,11 +29,12 @@ def entries(
     """Give the pools before the work of a stage, from the rows of its control tasks' file."""
     from lrl_datasets.crowd.tasks import entry, waiting
 
-    together = [file.stage[n - 1] for n in file.together(number)]
-    stage, asked = together[0], asked_for(together[0])
+    stage = file.stage[min(file.together(number)) - 1]
+    asked = asked_for(stage)
     if not asked or stage.kind == "answer":
         return []
-    suite = next((one.tasks.suite for one in together if one.tasks), 1)
+    tasks = file.tasks_of(number)
+    suite = tasks.suite if tasks else 1
     try:
         parts = entry.divided(golden, list(asked))
         return [

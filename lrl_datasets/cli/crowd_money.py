@@ -217,7 +217,7 @@ def not_counted(file: CampaignFile) -> list[str]:
 def _stage(folder: Path, file: CampaignFile, stage: AnswerStage | Judging, seconds: float) -> Stage:
     from lrl_datasets.crowd.plan import Stage
 
-    tasks = terms_of(folder, file, file.stage.index(stage) + 1)
+    tasks = terms_of(file, file.stage.index(stage) + 1)
     terms = simulated_terms(stage, seconds, tasks)
     return Stage(
         suite=tasks.suite,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,9 +18,6 @@ from lrl_datasets.cli.crowd_stage import (
     warn_of_control_tasks,
     writer_of,
 )
-
-if TYPE_CHECKING:
-    pass
 
 commands = typer.Typer()
 

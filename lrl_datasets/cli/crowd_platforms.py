@@ -70,7 +70,7 @@ def push(
     with _server(url, token_file, timeout) as server:
         done = label_studio.push(
             server,
-            writer.project(page, terms_of(folder, file, number).overlap),
+            writer.project(page, terms_of(file, number).overlap),
             dict(zip(table["task"].to_pylist(), table["overlap"].to_pylist(), strict=True)),
             fill,
             {str(row.assignment_id) for export in exports for row in export.rows},

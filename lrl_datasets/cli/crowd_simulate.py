@@ -79,7 +79,7 @@ def simulate(
             if table.num_rows == 0:
                 continue
             path = _free_pool(folder, crowd_entry.work_pools(stage)[0], number)
-            terms = simulated_terms(stage, seconds[stage.kind], terms_of(folder, file, number))
+            terms = simulated_terms(stage, seconds[stage.kind], terms_of(file, number))
             drawn = int(digest(file.name, str(seed), str(number), path.name, length=12), 16)
             begin = simulation.after(came.candidates, came.judgements)
             if stage.kind == "answer":

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from lrl_datasets.sources.base import SourceTables
     from lrl_datasets.sources.campaign_tasks import Tasks
     from lrl_datasets.sources.campaign_toml import CampaignFile
-    from lrl_datasets.sources.pools import Stage
     from lrl_datasets.sources.toloka import Export
 
 Folder = Annotated[Path, typer.Option("--campaign", help="The campaign folder.")]
@@ -65,7 +64,7 @@ def filled(folder: Path, file: CampaignFile, number: int, table: pa.Table, golde
     from lrl_datasets.crowd.tasks import suites
     from lrl_datasets.schema import digest
 
-    number, tasks = min(file.together(number)), terms_of(folder, file, number)
+    number, tasks = min(file.together(number)), terms_of(file, number)
     seed = int(digest(file.name, str(number), length=12), 16)
     try:
         return suites.fill(table, golden, suite=tasks.suite, golden_share=tasks.golden_share, seed=seed)
@@ -73,11 +72,11 @@ def filled(folder: Path, file: CampaignFile, number: int, table: pa.Table, golde
         raise LrlError(f"{folder / 'campaign.toml'}: stage {number}: {error}") from None
 
 
-def terms_of(folder: Path, file: CampaignFile, number: int) -> Tasks:
-    """Give what `[stage.tasks]` says of a stage, or of all those that share its page."""
+def terms_of(file: CampaignFile, number: int) -> Tasks:
+    """Give what `[stage.tasks]` says of a stage, or of all those that share its page; the defaults without."""
     from lrl_datasets.sources.campaign_tasks import Tasks
 
-    return _terms_of(folder, [file.stage[n - 1] for n in file.together(number)]) or Tasks()
+    return file.tasks_of(number) or Tasks()
 
 
 def open_tasks(
@@ -96,7 +95,7 @@ def open_tasks(
     number = min(file.together(number))
     stage = together[0]
     questions = [one.question for one in together if one.kind != "answer"]
-    tasks = terms_of(folder, file, number)
+    tasks = terms_of(file, number)
     page = page_of(folder, file, number)
     came = Campaign(under_way=True).read(folder, known)
     # What answers are worth decides which prompts are open again; which judgements are missing is known without.
@@ -114,7 +113,8 @@ def open_tasks(
             raise LrlError(
                 f"{folder / 'campaign.toml'}: stage {number}: [stage.tasks] names no file of prompts"
             )
-        files = pa.array(_pool_names(came.facts, number), pa.string())
+        stages: Any = came.facts["stages"]  # with the files that the globs of `pools` found
+        files = pa.array(stages[number - 1]["pools"], pa.string())
         candidates = came.candidates.filter(pc.is_in(came.candidates["file"], value_set=files))
         try:
             rows = _rows(folder, tasks.prompts, page)
@@ -158,7 +158,7 @@ def golden_of(folder: Path, file: CampaignFile, number: int, page: Page) -> dict
     """Give a stage's control tasks: name → golden label, as `Page.given` reads it."""
     from lrl_datasets.crowd.tasks import waiting
 
-    name = terms_of(folder, file, number).golden
+    name = terms_of(file, number).golden
     try:
         tasks = waiting.control_tasks(page, _rows(folder, name, page))
     except LrlError as error:
@@ -168,7 +168,7 @@ def golden_of(folder: Path, file: CampaignFile, number: int, page: Page) -> dict
 
 def warn_of_control_tasks(folder: Path, file: CampaignFile, number: int) -> None:
     """Warn where a stage's judges cannot be measured: no control tasks, or the same label on all of them."""
-    stage, name = file.stage[number - 1], terms_of(folder, file, number).golden
+    stage, name = file.stage[number - 1], terms_of(file, number).golden
     if stage.kind == "answer" and name is None:
         return
     try:
@@ -200,8 +200,7 @@ def warn_of_control_tasks(folder: Path, file: CampaignFile, number: int) -> None
 
 def golden_rows(folder: Path, file: CampaignFile, number: int, page: Page) -> list[dict[str, Any]]:
     """Read the file of a stage's control tasks; empty where it has none."""
-    tasks = _terms_of(folder, [file.stage[n - 1] for n in file.together(number)])
-    return _rows(folder, tasks.golden if tasks else None, page)
+    return _rows(folder, terms_of(file, number).golden, page)
 
 
 def _rows(folder: Path, name: str | None, page: Page, *needed: str) -> list[dict[str, Any]]:
@@ -225,30 +224,12 @@ def _rows(folder: Path, name: str | None, page: Page, *needed: str) -> list[dict
 
 def prompts_of(folder: Path, file: CampaignFile, number: int) -> int:
     """Count an answer stage's prompts."""
-    from lrl_datasets import languages
-    from lrl_datasets.crowd.tasks import pages
-
-    stage = file.stage[number - 1]
-    if stage.tasks is None or stage.tasks.prompts is None:
+    prompts = terms_of(file, number).prompts
+    if prompts is None:
         raise LrlError(
             f"{folder / 'campaign.toml'}: stage {number}: [stage.tasks] names no file of prompts; give --prompts"
         )
-    return len(
-        _rows(folder, stage.tasks.prompts, pages.page(file.name, stage, languages.load(file.language)))
-    )
-
-
-def _terms_of(folder: Path, together: list[Stage]) -> Tasks | None:
-    """Give the `[stage.tasks]` of a page; the criteria of a rubric need not repeat it."""
-    said = [stage.tasks for stage in together if stage.tasks is not None]
-    if any(one != said[0] for one in said):
-        names = " and ".join(stage.question for stage in together if stage.kind != "answer")
-        raise LrlError(f"{folder / 'campaign.toml'}: {names} are one page, and their [stage.tasks] differ")
-    return said[0] if said else None
-
-
-def _pool_names(facts: dict[str, Any], number: int) -> list[str]:
-    return list(facts["stages"][number - 1]["pools"])
+    return len(_rows(folder, prompts, page_of(folder, file, number)))
 
 
 def writer_of(platform: str) -> Any:

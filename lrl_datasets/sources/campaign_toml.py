@@ -206,6 +206,7 @@ class _Stage(_Strict):
     format: Format
     pools: Annotated[list[_Name], Field(min_length=1)]
     columns: _Columns
+    tasks: Tasks | None = None
 
     @model_validator(mode="after")
     def _a_table_says_who(self) -> Self:
@@ -223,7 +224,6 @@ class AnswerStage(_Stage):
     kind: Literal["answer"]
     columns: AnswerColumns
     rules: AnswerRules | None = None
-    tasks: Tasks | None = None
 
     @cached_property
     def golden_columns(self) -> list[str]:
@@ -232,36 +232,34 @@ class AnswerStage(_Stage):
         return _golden_columns(self.format, self.columns.output, self.columns.golden)[:1]
 
 
-class JudgementStage(_Stage):
-    """Workers judged answers."""
+class _Asking(_Stage):
+    """Workers were asked something about answers."""
 
-    kind: Literal["judgement"]
-    columns: JudgementColumns
+    columns: JudgementColumns | PreferenceColumns
     question: _Name
-    labels: Labels
-    rules: Rules = Rules()
-    tasks: Tasks | None = None
-
-    @cached_property
-    def golden_columns(self) -> list[str]:
-        """The columns that can hold a control task's true label; the first one filled says it."""
-        return _golden_columns(self.format, self.columns.output, self.columns.golden)
-
-
-class PreferenceStage(_Stage):
-    """Workers compared answers to one prompt."""
-
-    kind: Literal["preference"]
-    columns: PreferenceColumns
-    question: _Name
-    labels: Sides
-    rules: PreferenceRules = PreferenceRules()
-    tasks: Tasks | None = None
 
     @cached_property
     def golden_columns(self) -> list[str]:
         """The columns that can hold a control task's true label or ranking; the first one filled says it."""
         return _golden_columns(self.format, self.columns.output, self.columns.golden)
+
+
+class JudgementStage(_Asking):
+    """Workers judged answers."""
+
+    kind: Literal["judgement"]
+    columns: JudgementColumns
+    labels: Labels
+    rules: Rules = Rules()
+
+
+class PreferenceStage(_Asking):
+    """Workers compared answers to one prompt."""
+
+    kind: Literal["preference"]
+    columns: PreferenceColumns
+    labels: Sides
+    rules: PreferenceRules = PreferenceRules()
 
 
 def _golden_columns(format: str, label: str, named: str | None) -> list[str]:
@@ -313,6 +311,10 @@ class CampaignFile(_Strict):
             and stage.format == asked.format
         ]
 
+    def tasks_of(self, number: int) -> Tasks | None:
+        """Return `[stage.tasks]` of a stage's page; the criteria of a rubric need not repeat it."""
+        return next((one.tasks for n in self.together(number) if (one := self.stage[n - 1]).tasks), None)
+
     @field_validator("license")
     @classmethod
     def _known_license(cls, license: str) -> str:
@@ -321,6 +323,15 @@ class CampaignFile(_Strict):
                 f"{license!r} is no licence identifier of the Hub's list, such as cc-by-4.0 or cc0-1.0"
             )
         return license
+
+    @model_validator(mode="after")
+    def _one_page_goes_out_once(self) -> CampaignFile:
+        for number, stage in enumerate(self.stage, 1):
+            if stage.tasks and stage.tasks != self.tasks_of(number):
+                page = [self.stage[n - 1] for n in self.together(number)]
+                names = " and ".join(one.question for one in page if one.kind == "judgement")
+                raise ValueError(f"{names} are one page, and their [stage.tasks] differ")
+        return self
 
     @model_validator(mode="after")
     def _one_question_one_meaning(self) -> CampaignFile:

@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from lrl_datasets.cli import app
+from lrl_datasets.cli.crowd_decisions import terms
 from lrl_datasets.errors import LrlError
+from lrl_datasets.sources import campaign_toml
 from tests.crowd.tasks import platforms
 
 PROMPTS = [{"prompt": f"Taja mambo {word} kuhusu maji."} for word in ("mawili", "matatu", "manne", "matano")]
@@ -85,6 +87,22 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     (folder / "golden.jsonl").write_text('{"prompt": "a", "answer": "b", "helpful": "maybe"}\n')
     with pytest.raises(LrlError, match=r"golden\.jsonl: control task 1: column 'helpful' is none of yes, no"):
         lrl("tasks", "helpful", "--campaign", folder)
+
+
+def test_the_terms_of_a_page_are_those_of_each_criterion_wherever_they_stand(tmp_path: Path) -> None:
+    place = platforms.folder(tmp_path / "c", "toloka", PROMPTS, GOLDEN, rubric=True)
+    toml = place / "campaign.toml"
+    text = toml.read_text(encoding="utf-8")
+    tasks = text[text.rindex("[stage.tasks]") : text.rindex("[[stage]]")]
+    toml.write_text(text.replace(tasks, "") + "\n" + tasks, encoding="utf-8")
+    file = campaign_toml.load(place)
+    page = file.together(2)
+    assert len(page) > 1 and [file.stage[n - 1].tasks is not None for n in page].count(True) == 1
+    found = terms(file)
+    assert {n: found[n] for n in page} == dict.fromkeys(page, terms(campaign_toml.parsed(text, toml))[2])
+    toml.write_text(text + "\n" + tasks.replace("overlap = ", "overlap = 1"), encoding="utf-8")
+    with pytest.raises(LrlError, match=r"helpful and fluency are one page, and their \[stage.tasks\] differ"):
+        campaign_toml.load(place)
 
 
 def test_a_plan_takes_a_rubric_for_one_page_and_says_what_it_leaves_out(tmp_path: Path) -> None:
