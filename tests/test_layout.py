@@ -23,7 +23,7 @@ LEVELS = (
     ("languages",),
     ("local_hub",),
     ("pseudonyms", "card_validator", "revisions"),
-    ("schema", "endpoints", "private", "intervals"),
+    ("schema", "endpoints", "private", "intervals", "engine"),
     ("errors",),
 )
 LEVEL = {name: depth for depth, names in enumerate(reversed(LEVELS)) for name in names}

@@ -1,0 +1,73 @@
+"""How a build is run: which engine, how many workers, how much memory. None of it changes what comes out."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lrl_datasets.errors import LrlError
+
+ENGINES = ("local", "dask")
+
+MEMORY = 2 * 2**30
+"""What one worker may hold, by default."""
+LEAST_MEMORY = 512 * 2**20
+"""A worker that has loaded the detectors and tables holds about 300 MB before it reads a row."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a stage's name, its finished tasks and all its tasks."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `lrl build` was asked for."""
+
+    engine: str = "local"
+    """`local`: processes of this machine. `dask`: a cluster (extra `cluster`)."""
+    workers: int | None = None
+    """Processes; by default as many as this process may use cores. A running scheduler has its own."""
+    memory: int = MEMORY
+    """Bytes that one worker may hold. Blocks and key ranges are cut by it, and never by the number of workers."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler (`tcp://host:8786`); without it one is started for the run."""
+    work: str | None = None
+    """Folder or fsspec URL of the work files, on storage that every worker sees; by default beside the release."""
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise LrlError(f"--engine {self.engine}: there are {' and '.join(ENGINES)}")
+        if self.workers is not None and self.workers < 1:
+            raise LrlError(f"--workers {self.workers}: at least 1")
+        if self.memory < LEAST_MEMORY:
+            raise LrlError(
+                f"--memory: {self.memory / 2**20:.0f} MB for a worker; at least {LEAST_MEMORY / 2**20:.0f}MB, "
+                "since the detectors and tables alone take 300 MB"
+            )
+        if self.scheduler is not None and self.engine != "dask":
+            raise LrlError("--scheduler is the address of a Dask scheduler: add --engine dask")
+        if self.scheduler is not None and self.workers is not None:
+            raise LrlError(
+                "--workers starts workers on this machine, and the scheduler has its own: leave it out"
+            )
+
+    def processes(self) -> int:
+        """Return how many workers there are to be."""
+        if self.workers is not None:
+            return self.workers
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parse_memory(text: str) -> int:
+    """Read `4GB`, `512MB`, `1.5 GiB` or a number of bytes; a thousand is 1024, as the kernel counts.
+
+    Raises
+    ------
+    LrlError
+        It is no such size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])?i?b?)\s*", text, re.IGNORECASE)
+    if not found:
+        raise LrlError(f"--memory {text!r}: write a size such as 4GB or 800MB")
+    return int(float(found[1]) * 1024 ** " kmgt".index((found[2] or " ").lower()))
