@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from lrl_datasets.builder import Builder, withdrawn_file
 from lrl_datasets.crowd import acceptance, aggregation, agreement, answer_rules, join, rubric
 from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.filters.base import Filter, add_column
-from lrl_datasets.filters.contamination import Contamination, SuiteIndex
+from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.identity import Identity
+from lrl_datasets.filters.suite_index import SuiteIndex
 from lrl_datasets.filters.worker_ids import WorkerIds
 from lrl_datasets.release import counts, folder, manifest, versions, withdrawal
 from lrl_datasets.release import previous as earlier
@@ -161,9 +162,10 @@ def build(
     weights = join.weighed(judged, read)
     accepted = _accepted(weights, steps)
     rows = _with_helpfulness(rows, weights, accepted, steps)
-    if index is not None:
+    looked_for = _leaks(steps, index)
+    if looked_for is not None:
         progress("contamination")
-        rows = Contamination(index)(rows)
+        rows = looked_for(rows)
     if "duplicates" in steps:
         progress("duplicates")
         rows = steps["duplicates"](rows)
@@ -201,7 +203,7 @@ def build(
         "pseudonym_key": pseudonyms.fingerprint(key) if key else before and before.fingerprint,
         "previous": before and before.described(carried=split_map.num_rows - rows.num_rows),
         "withdrawn": left.hashes,
-        "suite_index": _suite(index, suite_index),
+        "suite_index": _suite(looked_for, suite_index),
         "sources": {source: _inputs(tables) for source, tables in read.items()},
         "counts": counts.of_records(rows, left.records),
         "judgements": counts.of_judgements(judged, left.judgements),
@@ -340,10 +342,17 @@ def _rubric(judged: pa.Table) -> dict[str, Any]:
     return {"rubric": means} if means else {}
 
 
-def _suite(index: SuiteIndex | None, path: Path | None) -> dict[str, Any] | None:
-    if index is None or path is None:
+def _leaks(steps: Mapping[str, Filter], index: SuiteIndex | None) -> Contamination | None:
+    """Return what looks for leaks: by the builder's thresholds, or the usual ones; None without an index."""
+    step = steps.get("contamination", Contamination())
+    return replace(step, index=index) if isinstance(step, Contamination) and index is not None else None
+
+
+def _suite(looked_for: Contamination | None, path: Path | None) -> dict[str, Any] | None:
+    if looked_for is None or looked_for.index is None or path is None:
         return None
-    return {"sha256": manifest.file_entry(path)["sha256"], "tasks": index.summary()}
+    told = {"tasks": looked_for.index.summary(), "thresholds": looked_for.settings()}
+    return {"sha256": manifest.file_entry(path)["sha256"], **told}
 
 
 def _write_renamed(path: Path, names: Mapping[str, str]) -> Path | None:

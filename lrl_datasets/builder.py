@@ -51,7 +51,7 @@ class Builder:
     def settings(self) -> dict[str, Any]:
         """Return the thresholds as plain JSON, for the manifest."""
         settings = {
-            "filters": {step.name: asdict(step) for step in self.filters},  # type: ignore[call-overload]
+            "filters": {step.name: _settings(step) for step in self.filters},
             "splits": asdict(self.splits),
             "preference_margin": self.preference_margin,
             "comparison_margin": self.comparison_margin,
@@ -95,6 +95,12 @@ class Builder:
             raise LrlError(f"--only {', '.join(unknown)}: no such source; there are {', '.join(declared)}")
         names = [name for name in declared if name in only] if only else list(declared)
         return [(declared[name], given.get(name)) for name in names]
+
+
+def _settings(step: Filter) -> dict[str, Any]:
+    """Return what a builder sets of a filter: not what a build gives it to read, which the manifest names by hash."""
+    read = getattr(step, "inputs", ())
+    return {name: value for name, value in asdict(step).items() if name not in read}  # type: ignore[call-overload]
 
 
 def withdrawn_file(source: Source, path: Path | None, beside: Path | None) -> Path | None:

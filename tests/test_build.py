@@ -19,12 +19,12 @@ from lrl_datasets import card_validator, schema
 from lrl_datasets.build import Built, build
 from lrl_datasets.builder import Builder
 from lrl_datasets.errors import LrlError
-from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
 from lrl_datasets.filters.duplicates import Duplicates
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.length import Length
 from lrl_datasets.filters.normalise import Normalise
 from lrl_datasets.filters.personal_data import PersonalData
+from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 from lrl_datasets.release.splits import Splits
 from lrl_datasets.sources.campaign import Campaign
 from lrl_datasets.sources.toloka import record_id

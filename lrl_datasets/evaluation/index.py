@@ -15,7 +15,7 @@ from lrl_datasets import languages
 from lrl_datasets.errors import LrlError
 from lrl_datasets.evaluation.origin import check_commit, is_sample
 from lrl_datasets.evaluation.tasks import IndexRule, TaskFile, read_suites, refuse_shadowed
-from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
+from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -13,8 +13,9 @@ import pytest
 from lrl_datasets.builders import swahili_instruct
 
 from lrl_datasets import filters, schema
-from lrl_datasets.filters.contamination import Contamination, SuiteIndex, SuiteItem
+from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.identity import Identity
+from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 from lrl_datasets.filters.worker_ids import WorkerIds
 
 # Marks that are no filter's: the sources' own, what campaigns hold against answers, what is made with the splits.

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from lrl_datasets import schema
 from lrl_datasets.build import Built, build
-from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
 from lrl_datasets.filters.identity import content_hash
 from lrl_datasets.filters.language_id import LanguageId
+from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 from lrl_datasets.release import card, citation, locations
 from lrl_datasets.release.locations import Release
 from lrl_datasets.release.verify import CHECKS

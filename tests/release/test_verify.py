@@ -21,7 +21,7 @@ import yaml
 from lrl_datasets import local_hub
 from lrl_datasets.build import build
 from lrl_datasets.errors import LrlError
-from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
+from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 from lrl_datasets.release import card, citation, locations, manifest
 from lrl_datasets.release.folder import PARQUET
 from lrl_datasets.release.verify import CHECKS, verify

@@ -24,9 +24,10 @@ from lrl_datasets.crowd.aggregation import aggregate
 from lrl_datasets.crowd.answer_rules import marked
 from lrl_datasets.crowd.quality import Rules, decide, failed_workers
 from lrl_datasets.evaluation.tasks import read_suites
-from lrl_datasets.filters.contamination import Contamination, SuiteIndex, SuiteItem
+from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.normalise import normalise_text
 from lrl_datasets.filters.personal_data import mask_text
+from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 from lrl_datasets.languages import load
 from lrl_datasets.sources.base import SourceTables
 from lrl_datasets.sources.campaign import Campaign

@@ -15,6 +15,7 @@ import pyarrow as pa
 from lrl_datasets import schema
 from lrl_datasets.crowd import answer_rules
 from lrl_datasets.crowd.acceptance import threshold
+from lrl_datasets.filters.contamination import DETAIL as LEAK
 from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.identity import Identity
@@ -44,7 +45,7 @@ _DETAILS = {
     "duplicate_id": re.compile(r"file [0-9a-f]{12} row \d+ came first"),
     "wrong_language_prompt": re.compile(r"\d+ words; [\w-]+: .+"),
     "wrong_language_answer": re.compile(r"\d+ words; [\w-]+: .+"),
-    "suite_leak": re.compile(r"(?:lineage: an original of|text: the (?:prompt|answer) has a text of) (.+)"),
+    "suite_leak": LEAK,
     "held_out_relative": re.compile(r"group is in (?:train|validation|test)"),
     "duplicate": re.compile(r"of [0-9a-f]{24}"),
 }
@@ -78,7 +79,7 @@ def reasons(release: Release) -> Found:
         fits = form.fullmatch(row["detail"] or "") if form else True
         if not fits:
             yield f"row {row['id']}: detail is none of {reason}"
-        elif reason == "suite_leak" and not {*str(fits[1]).split(", ")} <= index["tasks"].keys():  # type: ignore[index]
+        elif reason == "suite_leak" and not {*str(fits["tasks"]).split(", ")} <= index["tasks"].keys():  # type: ignore[index]
             yield f"row {row['id']}: detail names a task that is not in the suite index"
         if reason == "unreadable" and (row["messages"] is not None or row["content_hash"] is not None):
             yield f"row {row['id']} was read, and its reason is unreadable"
