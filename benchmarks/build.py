@@ -19,8 +19,8 @@ import cProfile
 import json
 import os
 import pstats
+import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -86,10 +86,11 @@ def measure(place: Path, rows: int, arguments: argparse.Namespace, workers: int 
         [sys.executable, __file__, "--one", str(place), *inner, *(["--profile"] if arguments.profile else [])]
     )
     floors.append(floor(corpus, place / "floor", workers))
+    (before, cpu_before), (after, cpu_after) = floors
     size = sum(path.stat().st_size for path in corpus.glob("*.parquet"))
     return {
-        "rows": rows, "bytes": size, "workers": workers, "floors": floors, "floor": statistics.mean(floors),
-        "peak_bytes": peak, **done,
+        "rows": rows, "bytes": size, "workers": workers, "floors": [before, after], "floor": (before + after) / 2,
+        "floor_cpu": (cpu_before + cpu_after) / 2, "peak_bytes": peak, **done,
     }  # fmt: skip
 
 
@@ -112,14 +113,14 @@ def build_one(arguments: argparse.Namespace) -> dict[str, Any]:
     os.environ["LRL_PSEUDONYM_KEY"] = "0" * 64
     steps: list[tuple[str, float]] = []
     profiler = cProfile.Profile() if arguments.profile else None
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), processor_seconds()
     if profiler:
         profiler.enable()
     built = build(
         builder, name="web", out=place / "out", given={"web": place / "web"},
         suite_index=place / "suite-index.json", progress=lambda step: steps.append((step, time.perf_counter())),
     )  # fmt: skip
-    ended = time.perf_counter()
+    ended, cpu = time.perf_counter(), processor_seconds() - cpu
     if profiler:
         profiler.disable()
         stats = pstats.Stats(profiler, stream=sys.stderr)
@@ -132,29 +133,38 @@ def build_one(arguments: argparse.Namespace) -> dict[str, Any]:
     counts = built.manifest["counts"]
     return {
         "seconds": ended - started,
+        "cpu": cpu,
         "steps": seconds,
         "published": counts["published"],
         "refused": {entry["reason"]: entry["rows"] for entry in counts["funnel"]},
     }
 
 
+def processor_seconds() -> float:
+    """Return what this process and its finished children have taken of the processors."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 # ---- the floor, and memory ------------------------------------------------------------------------------
 
 
-def floor(corpus: Path, out: Path, workers: int) -> float:
-    """Return the seconds that reading the files and writing them as a release does take, in so many processes."""
+def floor(corpus: Path, out: Path, workers: int) -> tuple[float, float]:
+    """Return the seconds, and the processor seconds, that reading the files and writing them as a release does take."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     pairs = [(path, out / path.name) for path in sorted(corpus.glob("*.parquet"))]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         list(pool.map(_copy, [pairs[0]] * workers))  # imports, and warm files
         started = time.perf_counter()
-        list(pool.map(_copy, pairs))
-        return time.perf_counter() - started
+        cpu = sum(pool.map(_copy, pairs))
+        return time.perf_counter() - started, cpu
 
 
-def _copy(pair: tuple[Path, Path]) -> None:
+def _copy(pair: tuple[Path, Path]) -> float:
+    started = time.process_time()
     pq.write_table(pq.read_table(pair[0]), pair[1], **PARQUET)
+    return time.process_time() - started
 
 
 def watched(command: Sequence[str]) -> tuple[dict[str, Any], int | None]:
@@ -203,7 +213,8 @@ def show(results: list[dict[str, Any]]) -> None:
         title=f"Whole build, {workers}; floor: the same rows read and written as a release does, {workers}"
     )
     for column in (
-        "rows", "MB", "floor s", "build s", "rows/s", "× floor", f"without {APART}", "peak MB", "s/row, growth",
+        "rows", "MB", "floor s", "build s", "rows/s", "× floor", f"without {APART}", "× floor, CPU",
+        "peak MB", "s/row, growth",
     ):  # fmt: skip
         table.add_column(column, justify="right")
     for result in results:
@@ -217,6 +228,7 @@ def show(results: list[dict[str, Any]]) -> None:
             f"{result['rows'] / result['seconds']:,.0f}",
             f"{result['seconds'] / result['floor']:.1f}",
             f"{(result['seconds'] - apart) / result['floor']:.1f}",
+            f"{result['cpu'] / result['floor_cpu']:.1f}",
             f"{result['peak_bytes'] / 1e6:,.0f}" if result["peak_bytes"] else "–",
             f"{growth:.2f}",
         )

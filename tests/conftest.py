@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine takes longer than hypothesis expects of an example; what must not take long has a timeout.
+settings.register_profile("lrl", deadline=None)
+settings.load_profile("lrl")
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("DATA") or ROOT.parent / "shared" / "data")

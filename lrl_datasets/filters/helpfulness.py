@@ -8,12 +8,14 @@ Costs nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from lrl_datasets.filters.base import add_mark
+from lrl_datasets.filters.base import mark_rows, true_rows
 
 
 @dataclass(frozen=True)
@@ -31,28 +33,22 @@ class Helpfulness:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return `table` with `mark.helpfulness` and `detail.helpfulness` added."""
-        columns = ("messages", "helpfulness", "n_votes", "may_be_unjudged")
-        marks: list[str | None] = []
-        details: list[str | None] = []
-        chosen = [None] * table.num_rows
+        return mark_rows(table, self.name, self._found(table))
+
+    def _found(self, table: pa.Table) -> Iterator[tuple[int, str, str | None]]:
+        readable = pc.is_valid(table["messages"])
+        judged = pc.and_(pc.is_valid(table["helpfulness"]), pc.greater(pc.fill_null(table["n_votes"], 0), 0))
+        refused = pc.and_(readable, pc.invert(pc.or_(judged, pc.fill_null(table["may_be_unjudged"], False))))
+        for row in true_rows(refused):
+            yield row, "unjudged", None
+        minima = pa.chunked_array([pa.repeat(self.minimum, table.num_rows)])
         if self.precision is not None and "accept_from" in table.column_names:
-            chosen = table.column("accept_from").to_pylist()
-        for messages, helpfulness, votes, may_be_unjudged, accept_from in zip(
-            *(table.column(name).to_pylist() for name in columns), chosen, strict=True
-        ):
-            minimum = self.minimum if accept_from is None else accept_from
-            mark = detail = None
-            if messages is None:
-                pass
-            elif helpfulness is None or not votes:
-                mark = None if may_be_unjudged else "unjudged"
-            elif math.isinf(minimum):
-                mark, detail = (
-                    "unhelpful",
-                    f"{helpfulness:.4f}, {votes} votes: no answer reaches the precision",
-                )
-            elif helpfulness < minimum:
-                mark, detail = "unhelpful", f"{helpfulness:.4f} < {minimum:g}, {votes} votes"
-            marks.append(mark)
-            details.append(detail)
-        return add_mark(table, self.name, marks, details)
+            minima = pc.fill_null(table["accept_from"], self.minimum)
+        below = pc.and_(pc.and_(readable, judged), pc.less(table["helpfulness"], minima))
+        rows = true_rows(below)
+        told = (column.take(rows).to_pylist() for column in (table["helpfulness"], table["n_votes"], minima))
+        for row, helpfulness, votes, minimum in zip(rows, *told, strict=True):
+            if math.isinf(minimum):
+                yield row, "unhelpful", f"{helpfulness:.4f}, {votes} votes: no answer reaches the precision"
+            else:
+                yield row, "unhelpful", f"{helpfulness:.4f} < {minimum:g}, {votes} votes"

@@ -29,7 +29,7 @@ def count_words(text: str) -> int:
     >>> count_words("Ng'ombe 3 walikula, kisha — wakalala.")
     5
     """
-    if not _ANY_UNSPACED.search(text):
+    if text.isascii() or not _ANY_UNSPACED.search(text):
         return len(words(text))
     letters = {script: len(pattern.findall(text)) for script, pattern in _UNSPACED.items()}
     unspaced = sum(count / LETTERS_PER_WORD[script] for script, count in letters.items())
@@ -38,7 +38,8 @@ def count_words(text: str) -> int:
 
 def words(text: str) -> list[str]:
     """Split at spaces; tokens without a letter or digit are left out."""
-    return [token for token in _SPACES.split(text) if any(map(str.isalnum, token))]
+    tokens = text.split() if text.isascii() else _SPACES.split(text)
+    return [token for token in tokens if token.isalnum() or any(map(str.isalnum, token))]
 
 
 def sentences(text: str) -> list[str]:

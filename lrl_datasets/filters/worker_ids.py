@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from lrl_datasets.filters.base import add_column, add_mark
+from lrl_datasets.filters.base import add_mark, map_contents
 
 WORKER = "[WORKER]"
 _TOKEN = re.compile(r"[\w-]{6,}")
@@ -34,14 +35,18 @@ class WorkerIds:
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return `table` with `messages` masked."""
         sought = {w for w in self.workers if _TOKEN.fullmatch(w) and any(c.isdigit() for c in w)}
-        changed = [
-            messages
-            and [{"role": turn["role"], "content": _mask(turn["content"], sought)} for turn in messages]
-            for messages in table["messages"].to_pylist()
-        ]
-        table = add_column(table, "messages", changed, table.schema.field("messages").type)
-        return add_mark(table, self.name, [None] * table.num_rows)
+        if sought:
+            table = map_contents(table, lambda text: _mask(text, sought), needed=_has_digit)
+        return add_mark(table, self.name, pa.nulls(table.num_rows, pa.string()))
 
 
-def _mask(text: str | None, sought: set[str]) -> str | None:
-    return text and _TOKEN.sub(lambda found: WORKER if found[0] in sought else found[0], text)
+def _has_digit(contents: pa.StringArray) -> pa.BooleanArray:
+    return pc.match_substring_regex(
+        contents, r"\p{N}"
+    )  # more than `str.isdigit` says: all of it, and fractions
+
+
+def _mask(text: str, sought: set[str]) -> str:
+    if sought.isdisjoint(_TOKEN.findall(text)):
+        return text
+    return _TOKEN.sub(lambda found: WORKER if found[0] in sought else found[0], text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from lrl_datasets import schema
 from lrl_datasets.filters.identity import Identity, content_hash
@@ -69,3 +71,25 @@ def test_the_content_hash_separates_turns() -> None:
     other = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "bc"}]
     assert content_hash(one) != content_hash(other)
     assert content_hash(None) is None
+
+
+@given(st.lists(st.lists(st.text('ab \n"\\\t\x00\u2028\u00a0é…'), min_size=1, max_size=3), max_size=4))
+@example([['a\\n\n"b"\\']])
+def test_the_hash_of_many_is_that_of_each(talks: list[list[str]]) -> None:
+    turns = [[{"role": "user", "content": text} for text in talk] for talk in talks]
+    rows = schema.candidates({"source": "s", "messages": messages} for messages in (*turns, None))
+    hashes = Identity(None)(rows)["content_hash"].to_pylist()
+    assert hashes == [*(content_hash(messages) for messages in turns), None]
+
+
+def test_equal_prompts_have_one_key() -> None:
+    talks = [("Habari,  yako?", "a"), ("HABARI YAKO", "b"), ("habari zako", "c"), ("?!", "d")]
+    rows = [
+        {"messages": [{"role": "user", "content": one}, {"role": "assistant", "content": b}]}
+        for one, b in talks
+    ]
+    one, same, other, nothing, unread = identify(*rows, {"file_sha256": "f", "row": 2})[
+        "prompt_key"
+    ].to_pylist()
+    assert one == same != other and one is not None and other is not None
+    assert nothing is None is unread  # a prompt of signs alone ties nothing together

@@ -72,6 +72,18 @@ def test_key_of_a_key_and_of_the_published_form(text: str) -> None:
     assert match_key(key) == key == match_key(normalise_text(text))
 
 
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8")) | st.text("aé \n\t\r\u00a0\u00ad\u0301\u2013\u2028"), max_size=5
+    )
+)
+@example([" a", "a ", "\na", "a\n", "a  b", "a \nb", "a\n\n\nb", "\u212b", "a\u0301", "\u0340"])
+def test_the_filter_gives_what_the_function_gives_for_each_text(texts: list[str]) -> None:
+    rows = schema.candidates({"messages": [{"role": "user", "content": text}]} for text in texts)
+    done = [messages[0]["content"] for messages in Normalise()(rows)["messages"].to_pylist()]
+    assert done == [normalise_text(text) for text in texts]
+
+
 def test_filter_normalises_messages_and_marks_what_is_left_empty() -> None:
     table = Normalise()(
         schema.candidates(
