@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lrl_datasets import languages
-from lrl_datasets.filters.detectors import detector, prepare
+from lrl_datasets.filters.detectors import detector
+from lrl_datasets.filters.judged_text import judged
 from lrl_datasets.filters.language_id import judge
 from lrl_datasets.filters.words import count_words
 
@@ -59,11 +60,11 @@ def rules(language: languages.Language, rule_only: bool) -> dict[str, Rule]:
 
     def by_label(facts: languages.Detector) -> Rule:
         ready = detector(language, facts)
-        return lambda texts: [v.label == language.code for v in ready([prepare(text) for text in texts])]
+        return lambda texts: [
+            v.label == language.code for v in ready([judged(text, 8).text for text in texts])
+        ]
 
-    found: dict[str, Rule] = {
-        "rule": lambda texts: [j.accepted for j in judge(texts, language, all_opinions=False)]
-    }
+    found: dict[str, Rule] = {"rule": lambda texts: [j.accepted for j in judge(texts, language)]}
     if not rule_only:
         for facts in (language.language_id.leading, *language.language_id.opinions):
             found[f"{facts.detector} label"] = by_label(facts)

@@ -30,6 +30,15 @@ MARGIN_KINDS = {
 }
 """What `margin` is, with what the card says of it; the two are on different scales."""
 
+LID_DECISIONS = {
+    "own": "in the dataset's language, judged by itself",
+    "with_row": "short: judged in the language together with the row's other text",
+    "short": "short, and so is the row: nothing speaks against the language",
+    "too_short": "too short to tell",
+    "other": "not in the dataset's language",
+}
+"""What language identification decided of a prompt or an answer, with what the card says of it."""
+
 CREATION_METHODS = ("crowd", "native", "human_translated", "machine_translated", "cross_lingual", "templated")
 HUMAN_ORIGIN = ("crowd", "native")
 """Creation methods whose rows may be held out, where the source allows it too."""
@@ -131,6 +140,8 @@ PROVENANCE = [
     ("lid_label", pa.string()),
     ("lid_score", pa.float64()),
     ("lid", LID),
+    ("lid_prompt", pa.string()),  # one of `LID_DECISIONS`
+    ("lid_answer", pa.string()),
     ("cluster", pa.string()),
     ("group", pa.string()),
 ]

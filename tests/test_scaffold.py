@@ -37,11 +37,11 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-def test_hausa_is_two_new_files_and_no_changed_one(checkout: Path) -> None:
+def test_igbo_is_two_new_files_and_no_changed_one(checkout: Path) -> None:
     before = contents(checkout)
-    written = scaffold.new_language("hau", checkout)
+    written = scaffold.new_language("ibo", checkout)
     after = contents(checkout)
-    new = {"lrl_datasets/languages/hau.toml", "builders/hausa_instruct.py"}
+    new = {"lrl_datasets/languages/ibo.toml", "builders/igbo_instruct.py"}
     assert {str(path.relative_to(checkout)) for path in written} == new
     assert {path: after[path] for path in before} == before and set(after) - set(before) == new
 
@@ -52,8 +52,8 @@ def test_hausa_is_two_new_files_and_no_changed_one(checkout: Path) -> None:
         "from lrl_datasets import builders, languages\n"
         "import lrl_datasets\n"
         "print(lrl_datasets.__file__)\n"
-        "print(languages.load('ha').code, [x.code for x in languages.all_languages()])\n"
-        "name, builder = builders.find('hausa-instruct')\n"
+        "print(languages.load('ig').code, [x.code for x in languages.all_languages()])\n"
+        "name, builder = builders.find('igbo-instruct')\n"
         "print(name, builder.repository, builder.language, [step.name for step in builder.filters])\n"
     )
     done = subprocess.run(
@@ -63,33 +63,33 @@ def test_hausa_is_two_new_files_and_no_changed_one(checkout: Path) -> None:
     assert done.stderr == ""
     where, known, builder = done.stdout.splitlines()
     assert Path(where).is_relative_to(checkout)
-    assert known == "hau_Latn ['hau_Latn', 'swh_Latn']"
+    assert known == "ibo_Latn ['amh_Ethi', 'hau_Latn', 'ibo_Latn', 'npi_Deva', 'swh_Latn', 'yor_Latn']"
     assert builder == (
-        "hausa-instruct lrl-align/hausa-instruct hau_Latn "
+        "igbo-instruct lrl-align/igbo-instruct ibo_Latn "
         "['normalise', 'personal_data', 'length', 'language_id', 'helpfulness', 'duplicates']"
     )
 
 
-def test_hausa_facts_and_their_use(checkout: Path) -> None:
-    hausa = languages.load_file(scaffold.new_language("hau_Latn", checkout)[0])
-    assert (hausa.names.english, hausa.codes.hub, hausa.codes.py3langid) == ("Hausa", "ha", "ha")
-    assert hausa.codes.fasttext is hausa.codes.langdetect is hausa.codes.macrolanguage is None
-    assert hausa.personal_data.phone_regions[:2] == ("NG", "NE")
+def test_igbo_facts_and_their_use(checkout: Path) -> None:
+    igbo = languages.load_file(scaffold.new_language("ibo_Latn", checkout)[0])
+    assert (igbo.names.english, igbo.codes.hub, igbo.codes.py3langid) == ("Igbo", "ig", "ig")
+    assert igbo.codes.fasttext is igbo.codes.langdetect is igbo.codes.macrolanguage is None
+    assert igbo.personal_data.phone_regions == ("NG",)
     texts = [
-        "Gwamnatin tarayya ta ce za a bude makarantu a dukan jihohin kasar a watan gobe.",
+        "Gọọmentị kwuru na a ga-emepe ụlọ akwụkwọ niile dị na steeti ọ bụla n'ọnwa na-abịa.",
         "The federal government says that schools will open in every state next month.",
-        "Menene babban birnin Najeriya?",
-        "What is the capital of Nigeria?",  # fastText knows no Hausa, but agrees that this is English
+        "Kedu isi obodo nke ala Naịjirịa?",
+        "What is the capital of Nigeria?",  # fastText knows no Igbo, but agrees that this is English
     ]
-    assert [judgement.accepted for judgement in judge(texts, hausa)] == [True, False, True, False]
+    assert [judgement.accepted for judgement in judge(texts, igbo)] == [True, False, True, False]
 
 
 @pytest.mark.parametrize(
     ("code", "file", "builder", "hub", "leading"),
     [
-        ("npi", "npi.toml", "nepali_instruct.py", "ne", "py3langid"),
-        ("am", "amh.toml", "amharic_instruct.py", "am", "py3langid"),
-        ("yor_Latn", "yor.toml", "yoruba_instruct.py", "yo", "py3langid"),
+        ("som", "som.toml", "somali_instruct.py", "so", "py3langid"),
+        ("si", "sin.toml", "sinhala_instruct.py", "si", "py3langid"),
+        ("kaz_Cyrl", "kaz.toml", "kazakh_instruct.py", "kk", "py3langid"),
         ("zgh", "zgh.toml", "standard_moroccan_tamazight_instruct.py", "zgh", "fasttext"),
         ("kam", "kam.toml", "kamba_instruct.py", "kam", "fasttext"),
         ("pes", "pes.toml", "iranian_persian_instruct.py", "fa", "py3langid"),
@@ -101,6 +101,7 @@ def test_other_languages(checkout: Path, code: str, file: str, builder: str, hub
     language = languages.load_file(facts)
     assert (language.codes.hub, language.language_id.leading.detector) == (hub, leading)
     assert language.personal_data.phone_regions
+    assert language.code.startswith(("som_Latn", "sin_Sinh", "kaz_Cyrl", "zgh_Tfng", "kam_Latn", "pes_Arab"))
     compile(script.read_text(encoding="utf-8"), script.name, "exec")
 
 
@@ -120,10 +121,10 @@ def test_refusals_write_nothing(checkout: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(LrlError, match=message):
             scaffold.new_language(code, checkout)
-    (checkout / "builders" / "hausa_instruct.py").write_text("mine")
-    with pytest.raises(LrlError, match=r"hausa_instruct\.py is there already"):
-        scaffold.new_language("hau", checkout)
-    (checkout / "builders" / "hausa_instruct.py").unlink()
+    (checkout / "builders" / "igbo_instruct.py").write_text("mine")
+    with pytest.raises(LrlError, match=r"igbo_instruct\.py is there already"):
+        scaffold.new_language("ibo", checkout)
+    (checkout / "builders" / "igbo_instruct.py").unlink()
     assert contents(checkout) == before
     with pytest.raises(LrlError, match="no checkout of lrl-datasets"):
-        scaffold.new_language("hau", tmp_path)
+        scaffold.new_language("ibo", tmp_path)

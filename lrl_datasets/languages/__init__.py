@@ -167,25 +167,42 @@ class Detector(_Facts):
         return self
 
 
+class Longer(_Facts):
+    """Another threshold for longer texts."""
+
+    words: Annotated[int, Field(ge=1)]
+    threshold: float
+
+
 class LeadingDetector(Detector):
-    """The detector whose label decides, with the score from which on it decides alone."""
+    """The detector whose label decides, with the score that it must have."""
 
     threshold: float = 0.0
     """Least score of the language's label; of a short text's label, if that is another one. py3langid: margin
     of log posterior per byte over the best competitor; fastText and langdetect: probability."""
-    neighbours: tuple[str, ...] = ()
-    """Labels that count as competitors in the margin, for py3langid: the languages mistaken for this one.
+    longer: tuple[Longer, ...] = ()
+    """Thresholds for texts of so many words and more: the more words, the surer a detector is of its own
+    language, and not of one that it takes for it."""
+    competitors: tuple[str, ...] = ()
+    """Labels that count in the margin, for py3langid: those that texts mistaken for this language have next.
     Empty: all labels."""
 
     @model_validator(mode="after")
-    def _margin_only(self) -> LeadingDetector:
-        if self.neighbours and self.detector != "py3langid":
-            raise ValueError("only py3langid has a margin over neighbours")
+    def _consistent(self) -> LeadingDetector:
+        if self.competitors and self.detector != "py3langid":
+            raise ValueError("only py3langid has a margin over competitors")
+        words = [one.words for one in self.longer]
+        if words != sorted(set(words)):
+            raise ValueError("longer: words must rise from entry to entry")
         return self
+
+    def threshold_at(self, words: int) -> float:
+        """Return the least score of a text of so many words."""
+        return next((one.threshold for one in reversed(self.longer) if words >= one.words), self.threshold)
 
 
 class Opinion(Detector):
-    """A second detector; its verdict is kept on the row, and decides only what is stated here."""
+    """A second detector; it is asked where it can decide, and decides only what is stated here."""
 
     confirms: float | None = None
     """Least score from which on it keeps a text that the leading detector calls the language's below its
@@ -193,6 +210,32 @@ class Opinion(Detector):
     condemns_short: bool = False
     """A short text is refused if the leading detector surely calls it another language's, and this one
     does not call it this language's either; see `filters/language_id.py`."""
+    always: bool = False
+    """Ask it of every text, for the record on the row."""
+
+
+class Foreign(_Facts):
+    """What the language's neighbours write and it does not; by knowledge of the languages, where no detector knows
+    them."""
+
+    letters: str = ""
+    """A word with one of these is foreign."""
+    words: tuple[str, ...] = ()
+    """Frequent words of the neighbours, in lower case, that are none in this language."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """From this share of its words on, a text of `min_words` is refused."""
+
+
+class Mixed(_Facts):
+    """Code-switching: how much of another language a text in this one may hold."""
+
+    language: str = "eng_Latn"
+    """The language that people mix in."""
+    label: str = "en"
+    """py3langid's label of it."""
+    prompt_at_most: Annotated[float, Field(gt=0, le=1)] = 1.0
+    answer_at_most: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the words from which on a prompt or answer is refused as another language's."""
 
 
 class LanguageIdFacts(_Facts):
@@ -204,6 +247,10 @@ class LanguageIdFacts(_Facts):
     """Texts with fewer words are short: no detector condemns them alone. Names are not counted."""
     least_words: Annotated[int, Field(ge=1)] = 4
     """Texts with fewer words are too short to tell, and pass. Names are not counted."""
+    neighbours: tuple[Annotated[str, Field(pattern=r"^[a-z]{3}_[A-Z][a-z]{3}$")], ...] = ()
+    """The languages mistaken for this one, FLORES style: `lrl lid fit` wants text of them."""
+    foreign: Foreign = Foreign()
+    mixed: Mixed = Mixed()
 
 
 class Phrasing(_Facts):

@@ -26,7 +26,7 @@ def test_by_hand(tmp_path: Path) -> None:
         rows = "".join(f"{n}\tnews\t{text}\n" for n, text in enumerate(texts))
         (folder / code / "dev.tsv").write_text("index_id\tcategory\ttext\n" + rows, encoding="utf-8")
     figures = run(folder, tmp_path / "out.json")
-    assert list(figures) == ["rule", "py3langid label", "fasttext label", "langdetect label"]
+    assert list(figures) == ["rule", "py3langid label", "fasttext label"]
     rule = figures["rule"]
     assert (rule["recall"]["texts"], rule["recall"]["share"]) == (4, 0.75)
     # Wilson's interval for 3 of 4 at 95 %, worked out on paper.

@@ -13,8 +13,8 @@ from py3langid.langid import classify, rank
 
 from lrl_datasets import languages
 from lrl_datasets.errors import LrlError
-from lrl_datasets.filters import detectors
-from lrl_datasets.filters.detectors import Verdict, detector, prepare
+from lrl_datasets.filters import detectors, langid_scores
+from lrl_datasets.filters.detectors import Verdict, detector
 from lrl_datasets.languages import Detector, HubModel, LeadingDetector, Opinion
 from tests.hub import put_dataset, run_client, running_hub
 
@@ -34,10 +34,10 @@ TEXTS = [
 
 
 def equals_one_by_one(texts: list[str]) -> None:
-    labels = detectors._py3langid().labels
-    for text, scores in zip(texts, detectors.py3langid_scores(texts), strict=True):
+    labels = langid_scores.tables().labels
+    for text, scores, found in zip(texts, *langid_scores.scores(texts), strict=True):
         label, best = classify(text)
-        if scores is None:
+        if not found:
             ranked = rank(text)
             assert ranked[0][1] == ranked[-1][1]  # nothing found: all the same
             continue
@@ -48,20 +48,32 @@ def equals_one_by_one(texts: list[str]) -> None:
 def test_batched_py3langid_equals_its_own() -> None:
     equals_one_by_one(TEXTS)
     by_library = dict(rank(TEXTS[0]))
-    scores = detectors.py3langid_scores(TEXTS)[0]
-    assert scores is not None
-    for label, score in zip(detectors._py3langid().labels, scores, strict=True):
+    scores = langid_scores.scores(TEXTS)[0][0]
+    for label, score in zip(langid_scores.tables().labels, scores, strict=True):
         assert score == pytest.approx(by_library[label], rel=1e-4, abs=1e-2)
 
 
 def test_another_version_of_py3langid_is_asked_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    batched = detectors.py3langid_scores(TEXTS)
-    monkeypatch.setattr(detectors, "version", lambda name: "0.9")
-    for one, other in zip(batched, detectors.py3langid_scores(TEXTS), strict=True):
-        if one is None or other is None:
-            assert one is other
-        else:
-            assert np.allclose(one, other, rtol=1e-4, atol=1e-2)
+    batched, found = langid_scores.scores(TEXTS)
+    apart = langid_scores.differences(TEXTS, "sw", "en")
+    monkeypatch.setattr(langid_scores, "version", lambda name: "0.9")
+    again, seen = langid_scores.scores(TEXTS)
+    assert found.tolist() == seen.tolist()
+    assert np.allclose(batched[found], again[found], rtol=1e-4, atol=1e-2)
+    assert np.allclose(
+        apart[found], langid_scores.differences(TEXTS, "sw", "en")[found], rtol=1e-3, atol=1e-2
+    )
+    assert langid_scores.scores([])[0].shape == (0, len(langid_scores.tables().labels))
+
+
+def test_the_difference_of_two_labels() -> None:
+    scores, _ = langid_scores.scores(TEXTS)
+    tables = langid_scores.tables()
+    sw, en = tables.labels.index("sw"), tables.labels.index("en")
+    without = scores - tables.prior[tables.columns]
+    expected = without[:, sw] - without[:, en]
+    assert np.allclose(langid_scores.differences(TEXTS, "sw", "en"), expected, rtol=1e-3, atol=1e-2)
+    assert expected[0] > 0 > expected[1]
 
 
 @settings(max_examples=40, deadline=None)
@@ -70,10 +82,9 @@ def test_batches_of_any_text(texts: list[str]) -> None:
     equals_one_by_one(texts)
 
 
-def test_the_cut_into_batches_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = detector(SWAHILI, SWAHILI.language_id.leading)(TEXTS)
-    monkeypatch.setattr(detectors, "_BATCH_BYTES", 100)
-    assert detector(SWAHILI, SWAHILI.language_id.leading)(TEXTS) == whole
+def test_the_cut_into_batches_changes_nothing() -> None:
+    leading = detector(SWAHILI, SWAHILI.language_id.leading)
+    assert [leading([text])[0] for text in TEXTS] == leading(TEXTS) and leading([]) == []
 
 
 @pytest.mark.data
@@ -91,10 +102,10 @@ def test_batched_py3langid_on_57_languages(data_dir: Path) -> None:
 def test_margin_is_against_the_competitors() -> None:
     ranked = dict(rank(TEXTS[0]))
     size = len(TEXTS[0].encode())
-    neighbours = SWAHILI.language_id.leading.neighbours
+    competitors = SWAHILI.language_id.leading.competitors
     own, other = detector(SWAHILI, SWAHILI.language_id.leading)(TEXTS[:2])
     assert own.label == "swh_Latn"
-    assert own.score == pytest.approx((ranked["sw"] - max(ranked[n] for n in neighbours)) / size, abs=2e-4)
+    assert own.score == pytest.approx((ranked["sw"] - max(ranked[n] for n in competitors)) / size, abs=2e-4)
     english = dict(rank(TEXTS[1]))
     assert other.label == "eng_Latn"
     assert other.score == pytest.approx((english["en"] - english["sw"]) / len(TEXTS[1].encode()), abs=2e-4)
@@ -102,9 +113,9 @@ def test_margin_is_against_the_competitors() -> None:
     assert alone.score == pytest.approx((ranked["sw"] - sorted(ranked.values())[-2]) / size, abs=2e-4)
 
 
-def test_an_unknown_neighbour_is_an_error() -> None:
+def test_an_unknown_competitor_is_an_error() -> None:
     with pytest.raises(LrlError, match="knows no language kam"):
-        detector(SWAHILI, LeadingDetector(detector="py3langid", neighbours=("kam",)))
+        detector(SWAHILI, LeadingDetector(detector="py3langid", competitors=("kam",)))
 
 
 @pytest.mark.parametrize("name", ["fasttext", "langdetect"])
@@ -163,20 +174,6 @@ def test_a_model_is_pinned_and_labelled() -> None:
         Detector(detector="fasttext", model=model)
     with pytest.raises(ValueError, match="only a fasttext detector"):
         Detector(detector="langdetect", model=model, labels={"sw": "swh_Latn"})
-
-
-@pytest.mark.parametrize(
-    ("text", "judged"),
-    [
-        ("HABARI ZA ASUBUHI Juma", "habari za asubuhi juma"),
-        ("Habari ya UKIMWI", "Habari ya UKIMWI"),
-        ("Tazama https://example.org/a?b au [PHONE]\nsasa", "Tazama au sasa"),
-        ("ሰላም ABC", "ሰላም ABC"),  # a script without capitals
-        ("", ""),
-    ],
-)
-def test_what_is_judged(text: str, judged: str) -> None:
-    assert prepare(text) == judged
 
 
 def test_labels_become_our_codes() -> None:

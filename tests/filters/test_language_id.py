@@ -8,6 +8,7 @@ from lrl_datasets import languages, schema
 from lrl_datasets.filters import language_id
 from lrl_datasets.filters.detectors import Verdict
 from lrl_datasets.filters.language_id import LanguageId, judge
+from lrl_datasets.languages import LanguageIdFacts
 
 SWAHILI = "Kwa mujibu wa sheria za nchi, kila mwananchi ana haki ya kupata elimu na huduma za afya."
 ENGLISH = "To store rain water, put a clean barrel under the roof pipe and cover it well."
@@ -57,19 +58,62 @@ def test_short_texts() -> None:
     ) == [None, None, None, None, "wrong_language_answer", "wrong_language_prompt"]
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Jibu ni Louis Bonaparte.", 2),
-        ("Dodoma", 1),  # the first word of a sentence has a capital anyway
-        ("Alizaliwa Moshi. Sasa anaishi Nairobi na Asha.", 4),
-        ("The Federal Government Says Schools Will Open Next Month", 9),  # a headline
-        ("habari za asubuhi", 3),
-        ("ልጆቹ ኳስ ተጫወቱ።", 3),
-    ],
-)
-def test_names_are_not_counted(text: str, words: int) -> None:
-    assert language_id.count_without_names(text) == words
+def decided(*pairs: tuple[str, str]) -> list[tuple[str | None, str | None, str | None]]:
+    """(what of the prompt, what of the answer, mark) of each row."""
+    table = LanguageId("swh_Latn")(
+        schema.candidates(
+            {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]}
+            for prompt, answer in pairs
+        )
+    )
+    columns = (table[name].to_pylist() for name in ("lid_prompt", "lid_answer", "mark.language_id"))
+    return list(zip(*columns, strict=True))
+
+
+def test_short_texts_are_judged_with_the_row_and_too_short_is_an_answer() -> None:
+    assert decided(
+        (SWAHILI, "Ndiyo, ni kweli kabisa."),
+        (SWAHILI, "Dodoma"),
+        ("Je, mji mkuu wa Tanzania ni upi?", "Ni mji wa Dodoma tangu zamani."),
+        ("Ni ngapi?", "42"),
+        # Kamba: neither text is long enough to be refused by itself, both together are.
+        ("Mundu usu aumie va indii?", "Kaendie sukulu vamwe na ana angi."),
+    ) == [
+        ("own", "with_row", None),
+        ("own", "too_short", None),
+        ("with_row", "with_row", None),
+        ("too_short", "too_short", None),
+        ("other", "other", "wrong_language_answer"),
+    ]
+
+
+def test_another_script_is_refused_before_anything_else() -> None:
+    assert decided(
+        (SWAHILI, "ጸሐይ"), (SWAHILI, "北京"), ("मौसम कैसा है?", SWAHILI), (SWAHILI, "Jibu ni Δ tu.")
+    ) == [
+        ("own", "other", "wrong_language_answer"),
+        ("own", "other", "wrong_language_answer"),
+        ("other", "own", "wrong_language_prompt"),
+        ("own", "too_short", None),
+    ]
+    # In a script of its own a language still has Latin names and terms, but no Latin sentences.
+    texts = ["GPS", "የአዲስ አበባ ሕዝብ ብዛት ከጊዜ ወደ ጊዜ እየጨመረ ነው።", "Addis Ababa is the capital of Ethiopia"]
+    assert [one.decision for one in judge(texts, "amh")] == ["too_short", "own", "other"]
+
+
+def test_quotations_code_and_links_are_not_held_against_a_text() -> None:
+    quoting = f'{SWAHILI} Msemo wake ni "to be or not to be, that is the question of all questions in life".'
+    coding = f"{SWAHILI}\n```python\nfor number in range(10): print(number, end=' ')\nimport this\n```"
+    linking = f"{SWAHILI} https://example.org/how-to-store-rain-water-in-a-clean-barrel-under-the-roof"
+    assert [one.decision for one in judge([quoting, coding, linking], "sw")] == ["own"] * 3
+
+
+def test_words_that_only_the_neighbours_have() -> None:
+    amharic = "ልጆቹ ፀሐይ እስክትጠልቅ ድረስ በሜዳው ላይ ኳስ ሲጫወቱ ዋሉ።"
+    tigrinya = "እቶም ቆልዑ ፀሓይ ክሳብ ትዓርብ ኣብቲ ሜዳ ኩዕሶ ክፃወቱ ውዒሎም እዮም።"
+    kept, refused = judge([amharic, tigrinya], "amh_Ethi")
+    assert kept.accepted and not refused.accepted and "neighbours'" in refused.why
+    assert kept.verdicts[0][1].label == refused.verdicts[0][1].label == "amh_Ethi"
 
 
 def test_a_prompt_that_says_it_is_in_another_language_is_not_held_against_the_row() -> None:
@@ -80,62 +124,81 @@ def test_a_prompt_that_says_it_is_in_another_language_is_not_held_against_the_ro
     assert rows((ENGLISH, SWAHILI), prompt_language="swh_Latn") == ["wrong_language_prompt"]
 
 
-def test_every_detector_is_kept_on_the_row() -> None:
-    messages = [{"role": "user", "content": ENGLISH}, {"role": "assistant", "content": SWAHILI}]
+def test_every_detector_that_was_asked_is_kept_on_the_row() -> None:
+    messages = [
+        {"role": "user", "content": "What is the capital city of Kenya?"},
+        {"role": "assistant", "content": SWAHILI},
+    ]
     table = LanguageId("sw")(schema.candidates([{"messages": messages}, {"messages": None}]))
     row, unreadable = table.to_pylist()
     assert table.schema.field("lid").type == schema.LID
     assert row["lid_label"] == "swh_Latn" and row["lid_score"] > 0.536
+    # fastText is asked of the short prompt, of which py3langid alone does not decide.
     assert [(x["part"], x["detector"], x["label"]) for x in row["lid"]] == [
-        (part, name, label)
-        for part, label in (("prompt", "eng_Latn"), ("answer", "swh_Latn"))
-        for name in ("py3langid", "fasttext", "langdetect")
+        ("prompt", "py3langid", "eng_Latn"), ("prompt", "fasttext", "eng_Latn"), ("answer", "py3langid", "swh_Latn"),
+    ]  # fmt: skip
+    assert row["lid"][2]["score"] == row["lid_score"]
+    assert row["detail.language_id"].startswith("6 words; py3langid: eng_Latn ")
+    for name in ("lid", "lid_label", "lid_prompt", "lid_answer", "mark.language_id"):
+        assert unreadable[name] is None
+
+
+RULE = LanguageIdFacts.model_validate(
+    {
+        "leading": {
+            "detector": "py3langid",
+            "threshold": 0.4,
+            "longer": [{"words": 12, "threshold": 0.5}, {"words": 20, "threshold": 0.6}],
+        },
+        "opinions": [{"detector": "fasttext", "confirms": 0.5, "condemns_short": True}],
+    }
+)
+SWAHILI_BY_RULE = languages.load("swh_Latn").model_copy(update={"language_id": RULE})
+HAUSA_BY_RULE = languages.load("hau_Latn").model_copy(update={"language_id": RULE})
+
+
+def test_the_threshold_rises_with_the_length() -> None:
+    assert [RULE.leading.threshold_at(words) for words in (1, 11, 12, 19, 20, 500)] == [
+        0.4,
+        0.4,
+        0.5,
+        0.5,
+        0.6,
+        0.6,
     ]
-    assert row["lid"][3]["score"] == row["lid_score"]
-    assert row["detail.language_id"].startswith("16 words; py3langid: eng_Latn ")
-    assert unreadable["lid"] is unreadable["lid_label"] is unreadable["mark.language_id"] is None
 
 
 @pytest.mark.parametrize(
-    ("words", "leading", "fasttext", "accepted"),
+    ("words", "leading", "fasttext", "decision"),
     [
-        (8, ("swh_Latn", 0.536), ("eng_Latn", 1.0), True),  # the leading detector is sure
-        (8, ("swh_Latn", 0.535), ("swh_Latn", 0.5), True),  # confirmed
-        (8, ("swh_Latn", 0.535), ("swh_Latn", 0.49), False),
-        (8, ("swh_Latn", 0.535), ("eng_Latn", 0.9), False),
-        (8, ("kin_Latn", 0.01), ("swh_Latn", 0.9), False),  # nobody overrules its label
-        (7, ("swh_Latn", 0.01), ("eng_Latn", 0.9), True),
-        (7, ("kin_Latn", 0.536), ("eng_Latn", 0.2), False),  # both: not Swahili, and surely
-        (7, ("kin_Latn", 0.535), ("eng_Latn", 0.2), True),
-        (7, ("kin_Latn", 0.9), ("swh_Latn", 0.2), True),  # not on one detector's word
-        (7, ("eng_Latn", 0.01), ("eng_Latn", 0.2), False),  # the same language
-        (7, ("kin_Latn", 0.9), ("und", 0.0), True),
-        (7, ("und", 0.0), ("eng_Latn", 0.2), True),
-        (4, ("eng_Latn", 0.9), ("eng_Latn", 0.9), False),
-        (3, ("eng_Latn", 0.9), ("eng_Latn", 0.9), True),  # too short to tell
-        (8, ("und", 0.0), ("und", 0.0), False),
+        (8, ("swh_Latn", 0.39), ("swh_Latn", 0.5), "own"),  # confirmed
+        (8, ("swh_Latn", 0.39), ("swh_Latn", 0.49), "other"),
+        (8, ("swh_Latn", 0.39), ("eng_Latn", 0.9), "other"),
+        (7, ("kin_Latn", 0.4), ("eng_Latn", 0.2), "other"),  # both: not Swahili, and surely
+        (7, ("kin_Latn", 0.39), ("eng_Latn", 0.2), "short"),
+        (7, ("kin_Latn", 0.9), ("swh_Latn", 0.2), "short"),  # not on one detector's word
+        (7, ("eng_Latn", 0.01), ("eng_Latn", 0.2), "other"),  # the same language
+        (7, ("kin_Latn", 0.9), ("und", 0.0), "short"),
     ],
 )
-def test_the_rule(
-    words: int, leading: tuple[str, float], fasttext: tuple[str, float], accepted: bool
+def test_what_opinions_decide(
+    words: int, leading: tuple[str, float], fasttext: tuple[str, float], decision: str
 ) -> None:
-    swahili = languages.load("swh_Latn")
-    opinion = swahili.language_id.opinions[0]
-    assert (opinion.detector, opinion.confirms, swahili.language_id.leading.threshold) == (
-        "fasttext",
-        0.5,
-        0.536,
-    )
-    decided, _ = language_id._decide(swahili, words, Verdict(*leading), [(opinion, Verdict(*fasttext))])
-    assert decided is accepted
+    heard = [(RULE.opinions[0], Verdict(*fasttext))]
+    assert language_id._doubtful(SWAHILI_BY_RULE, words, Verdict(*leading), heard)[0] == decision
 
 
-def test_langdetect_decides_nothing_for_swahili() -> None:
-    texts = [SWAHILI, ENGLISH, MIXED, "Ndiyo"]
-    for full, deciding in zip(judge(texts, "sw"), judge(texts, "sw", all_opinions=False), strict=True):
-        assert (full.accepted, full.why) == (deciding.accepted, deciding.why)
-        assert [name for name, _ in full.verdicts] == ["py3langid", "fasttext", "langdetect"]
-        assert [name for name, _ in deciding.verdicts] == ["py3langid", "fasttext"]
+def test_an_opinion_that_does_not_know_the_language_condemns_only_beside_a_sure_detector() -> None:
+    heard = [(RULE.opinions[0], Verdict("fra_Latn", 0.9))]  # lid.176 knows no Hausa
+    assert language_id._doubtful(HAUSA_BY_RULE, 7, Verdict("zul_Latn", 0.59), heard)[0] == "short"
+    assert language_id._doubtful(HAUSA_BY_RULE, 7, Verdict("zul_Latn", 0.6), heard)[0] == "other"
+
+
+def test_an_opinion_that_is_always_asked() -> None:
+    facts = {**RULE.model_dump(), "opinions": [{"detector": "langdetect", "always": True}]}
+    swahili = SWAHILI_BY_RULE.model_copy(update={"language_id": LanguageIdFacts.model_validate(facts)})
+    for one in judge([SWAHILI, ENGLISH, "Ndiyo"], swahili):
+        assert [name for name, _ in one.verdicts] == ["py3langid", "langdetect"]
 
 
 def test_a_table_may_be_cut_anywhere() -> None:

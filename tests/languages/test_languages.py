@@ -42,7 +42,9 @@ def test_macrolanguage_and_unknown_code() -> None:
     ("old", "new", "message"),
     [
         ('own = "Kiswahili"', 'own = "Kiswahili"\nnickname = "x"', "names.nickname: Extra inputs"),
-        ("threshold = 0.536", "treshold = 0.536", "language_id.leading.treshold"),
+        ("threshold = 0.4\n", "treshold = 0.4\n", "language_id.leading.treshold"),
+        ("words = 20", "words = 12", "words must rise"),
+        ('"kin_Latn"', '"rw"', "language_id.neighbours.0: String should match"),
         ('"TZ"', '"XX"', "no phone numbers are known of XX"),
         ('py3langid = "sw"\n', "", "py3langid has no label for swh_Latn"),
         ("{question} Nijibu", "{qestion} Nijibu", "must contain {question} exactly once"),

@@ -137,13 +137,15 @@ def _expected(source: dict[str, Any], code: str) -> dict[str, tuple[object, ...]
 
 
 def detected_languages(release: Release) -> Found:
-    """`lid_label` and `lid_score` are what the leading detector said of the answer, and every detector of both."""
+    """`lid_label` and `lid_score` are what the leading detector said of the answer; it was asked of the prompt too."""
     detected = "language_id" in filters(release)
-    for row in records(release, "id", "messages", "lid_label", "lid_score", "lid"):
+    names = ("id", "messages", "lid_label", "lid_score", "lid", "lid_prompt", "lid_answer")
+    published = [{**row, "reason": None} for row in rows(release, "default", *names)]
+    for row in published + rows(release, "rejected", *names, "reason"):
         opinions: list[Row] | None = row["lid"]
         if opinions is None:
-            if row["lid_label"] is not None or row["lid_score"] is not None:
-                yield f"row {row['id']}: lid_label or lid_score without a detector's word in lid"
+            if any(row[name] is not None for name in ("lid_label", "lid_score", "lid_prompt", "lid_answer")):
+                yield f"row {row['id']}: lid_label, lid_score or a decision without a detector's word in lid"
             elif detected and row["messages"] is not None:
                 yield f"row {row['id']}: lid is null, and the builder has languages detected"
             continue
@@ -151,9 +153,20 @@ def detected_languages(release: Release) -> Found:
         leading = by_part["answer"][:1]
         if [(one["label"], one["score"]) for one in leading] != [(row["lid_label"], row["lid_score"])]:
             yield f"row {row['id']}: lid_label and lid_score are not the leading detector's"
-        heard = [[one["detector"] for one in said] for said in by_part.values()]
-        if heard[0] != heard[1] or sum(map(len, heard)) != len(opinions):
-            yield f"row {row['id']}: lid has not every detector's word on prompt and answer"
+        leads = {said[0]["detector"] if said else None for said in by_part.values()}
+        heard = [(one["part"], one["detector"]) for one in opinions]
+        if (
+            None in leads
+            or len(leads) > 1
+            or len(set(heard)) < len(heard)
+            or {part for part, _ in heard} - set(by_part)
+        ):
+            yield f"row {row['id']}: lid has not the leading detector's word on prompt and answer, each once"
+        for name in ("lid_prompt", "lid_answer"):
+            if row[name] not in schema.LID_DECISIONS and (name == "lid_answer" or row[name] is not None):
+                yield f"row {row['id']}: {name} is {row[name]!r}, which is no decision"
+        if row["reason"] is None and "other" in (row["lid_prompt"], row["lid_answer"]):
+            yield f"row {row['id']}: published, and decided to be in another language"
         for one in opinions:
             known = one["label"] == "und" or _LANGUAGE.fullmatch(one["label"] or "")
             if not known or one["score"] is None or not math.isfinite(one["score"]):
