@@ -2,28 +2,40 @@
 
 Takes `id` and `messages`, gives `cluster`, named by the smallest id in it; which row of a cluster stays is
 decided in `release/splits.py`. Near duplicates are found by MinHash with banding over word shingles of the
-answer (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3; `datasketch`), and every candidate
-pair is verified by the exact Jaccard index of its shingles, so nothing is merged by chance. The result does
-not depend on the order of the rows. 50,000 rows of 60 words take about 40 s and 360 MB.
+answer (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3), and every candidate pair is verified by
+the exact Jaccard index of its shingles (64-bit hashes of them), so nothing is merged by chance. The result does
+not depend on the order of the rows, the batches or the threads. Two answers to one prompt are no duplicates, one
+answer to two prompts is; what the prompts share (a template) plays no part unless the builder gives it a weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from hashlib import blake2b
-from typing import ClassVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import pyarrow as pa
 
-from lrl_datasets.filters.base import add_column, prompts_and_answers
-from lrl_datasets.filters.normalise import match_key
-from lrl_datasets.filters.union_find import UnionFind
-from lrl_datasets.filters.words import count_words
+from lrl_datasets.filters.base import add_column
 
-BANDS, ROWS = 20, 5
-"""A pair with Jaccard .8 meets in no band with probability (1 - .8⁵)²⁰ = 0.04 %, one with .3 in 95 %."""
+if TYPE_CHECKING:
+    from lrl_datasets.filters.near_duplicates.texts import Array, Rule, Texts
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the search did, for the manifest: a number for each thing that it could have got wrong."""
+
+    exact: int
+    """Rows whose text another row has too (all but one of each)."""
+    candidates: int
+    """Pairs of different texts that met in a band."""
+    near: int
+    """Of them, those whose verified similarity reaches the threshold."""
+    runs_cut: int
+    """Times that more than 64 texts met in one band: then only the first was compared with each, and neighbours."""
+    chained: float | None
+    """Share of the pairs of different texts inside clusters that are there through others only."""
 
 
 @dataclass(frozen=True)
@@ -31,62 +43,110 @@ class Duplicates:
     """Put rows whose answers say the same into one cluster. It objects to no row."""
 
     threshold: float = 0.8
-    """Least Jaccard index of the answers' shingles, 0 to 1."""
+    """Least similarity, 0 to 1: the Jaccard index of the answers' shingles."""
     shingle: int = 5
-    """Words in a shingle; an answer with fewer is one shingle."""
+    """Words in a shingle; an answer with fewer is one shingle. Letters of scripts without spaces are words."""
     short_words: int = 8
     """An answer with fewer words is the same only if it is equal and its prompt is too: "Ndiyo." is not."""
     seed: int = 1
     """Of MinHash's permutations."""
+    characters: bool = False
+    """Shingles of characters: for texts with many misspellings, or of one word each."""
+    prompt_weight: float = 0.0
+    """Share of the prompts' Jaccard index in the similarity, the answers' has the rest."""
 
     name: ClassVar[str] = "duplicates"
     reasons: ClassVar[tuple[str, ...]] = ("duplicate",)
 
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise ValueError(f"a threshold lies above 0, and is at most 1: {self.threshold=}")
+        if not 1 <= self.shingle <= 32:
+            raise ValueError(f"a shingle has 1 to 32 words: {self.shingle=}")
+        if not 0 <= self.prompt_weight < 1 or self.least_answer < 0.3:
+            raise ValueError(
+                f"{self.prompt_weight=} would join answers whose own Jaccard index is {self.least_answer:.2f}, by "
+                "their prompts alone: give the prompt less weight or raise the threshold"
+            )
+
+    @property
+    def least_answer(self) -> float:
+        """The answers' own Jaccard index below which no prompt can make two rows duplicates."""
+        return max(0.0, (self.threshold - self.prompt_weight) / (1 - self.prompt_weight))
+
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return `table` with `cluster` added; an unreadable row is a cluster of its own."""
-        ids: list[str] = table.column("id").to_pylist()
-        texts: dict[str, list[str]] = {}  # comparable text → ids of the rows that have it
-        for identity, prompt, answer in zip(ids, *prompts_and_answers(table), strict=True):
-            if prompt is None or answer is None:
-                continue
-            key = match_key(answer)
-            if count_words(answer) < self.short_words:
-                key = f"{key}\n{match_key(prompt)}"  # a key has no line break: a short text meets no long one
-            texts.setdefault(key, []).append(identity)
+        return self.search(table)[0]
 
-        clusters = UnionFind(ids)
-        for rows in texts.values():
-            for other in rows[1:]:
-                clusters.join(rows[0], other)
-        long = sorted(text for text in texts if "\n" not in text)
-        for one, other in self._candidates(long):
-            first, second = texts[one][0], texts[other][0]
-            if clusters.of(first) != clusters.of(second) and self._same(one, other):
-                clusters.join(first, second)
-        return add_column(table, "cluster", [clusters.of(identity) for identity in ids], pa.string())
+    def search(self, table: pa.Table) -> tuple[pa.Table, Report]:
+        """Return `table` with `cluster` added, and the report."""
+        from lrl_datasets.filters.near_duplicates import kernels
+        from lrl_datasets.filters.near_duplicates.search import Bands, candidates
+        from lrl_datasets.filters.near_duplicates.texts import Texts
 
-    def _candidates(self, texts: Sequence[str]) -> Iterable[tuple[str, str]]:
-        """Yield each pair of texts that meets in a band, once."""
-        from datasketch import MinHash, MinHashLSH
+        texts = Texts.of_messages(table.column("messages"))
+        bands = Bands.at(self.least_answer)
+        identity, kind, keys = texts.sketch(self.rule, bands.bands, bands.factors(self.seed))
+        order = np.argsort(identity, kind="stable")
+        order = order[kind[order] != kernels.NOTHING]
+        new = np.r_[True, identity[order][1:] != identity[order][:-1]][: len(order)]
+        first = order[new]  # of each text, in the order of their hashes
+        near = np.flatnonzero(kind[first] == kernels.NEAR)
+        left, right, cut = candidates([band[first[near]] for band in keys], texts)
+        del keys
+        left, right = near[left], near[right]
+        same = self.similarity(texts, first[left], first[right]) >= self.threshold
+        relative = kernels.components(len(first), left[same], right[same])
+        group = np.full(table.num_rows, -1, np.int64)
+        group[order] = relative[np.cumsum(new) - 1]
+        report = Report(
+            exact=len(order) - len(first),
+            candidates=len(left),
+            near=int(same.sum()),
+            runs_cut=cut,
+            chained=chained(relative, int(same.sum())),
+        )
+        return add_column(table, "cluster", named(table.column("id"), group), pa.string()), report
 
-        index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
-        shingles = (list(map(_hash, _shingles(text, self.shingle))) for text in texts)
-        sketches = MinHash.generator(shingles, num_perm=BANDS * ROWS, seed=self.seed, hashfunc=int)
-        for number, (text, sketch) in enumerate(zip(texts, sketches, strict=True)):
-            for other in index.query(sketch):
-                yield texts[other], text
-            index.insert(number, sketch, check_duplication=False)
+    @property
+    def rule(self) -> Rule:
+        """What a shingle is, as the kernels take it."""
+        from lrl_datasets.filters.near_duplicates.texts import Rule
 
-    def _same(self, one: str, other: str) -> bool:
-        left, right = _shingles(one, self.shingle), _shingles(other, self.shingle)
-        return len(left & right) >= self.threshold * len(left | right)
+        return Rule(self.shingle, self.characters, self.short_words, self.prompt_weight > 0)
+
+    def similarity(self, texts: Texts, left: Array, right: Array) -> Array:
+        """Return the similarity of each pair of rows, 0 where it cannot reach the threshold."""
+        from lrl_datasets.filters.near_duplicates.search import jaccard
+
+        answers = jaccard(texts, left, right, self.rule, self.least_answer)
+        if not self.prompt_weight:
+            return answers
+        maybe = np.flatnonzero(answers >= self.least_answer)
+        prompts = np.zeros(len(left))
+        prompts[maybe] = jaccard(texts, left[maybe], right[maybe], self.rule, 0.0, answer=False)
+        return (1 - self.prompt_weight) * answers + self.prompt_weight * prompts
+
+    def settings(self) -> dict[str, object]:
+        """Return what decides the clusters."""
+        return asdict(self)
 
 
-@lru_cache(maxsize=4096)
-def _shingles(key: str, size: int) -> frozenset[str]:
-    words = key.split(" ")
-    return frozenset(" ".join(words[at : at + size]) for at in range(max(1, len(words) - size + 1)))
+def named(ids: pa.ChunkedArray, group: Array) -> pa.Array:
+    """Name each row's group by the smallest id in it; a row without a group (-1) by its own."""
+    from lrl_datasets.filters.near_duplicates import kernels
+    from lrl_datasets.filters.near_duplicates.texts import buffers
+
+    names = ids.combine_chunks()
+    names = names if isinstance(names, pa.Array) else pa.concat_arrays(names.chunks)
+    group = np.where(group < 0, group.max(initial=-1) + 1 + np.arange(len(group)), group)
+    best = np.full(int(group.max(initial=-1)) + 1, -1, np.int64)
+    kernels.smallest_names(*buffers(names), group, best)
+    return names.take(pa.array(best[group]))
 
 
-def _hash(shingle: str) -> int:
-    return int.from_bytes(blake2b(shingle.encode(), digest_size=4).digest(), "little")
+def chained(relative: Array, verified: int) -> float | None:
+    """Return the share of pairs inside clusters that no verified pair joins directly."""
+    sizes = np.bincount(relative) if len(relative) else np.zeros(1, np.int64)
+    inside = int((sizes * (sizes - 1) // 2).sum())
+    return round(1 - verified / inside, 4) if inside else None

@@ -96,7 +96,7 @@ _UNUSUAL = (
 )
 """In RE2's syntax: a text without a match is normalised already."""
 
-_JOINERS = "\u200b\u200c\u200d"  # zero-width space (Khmer, Thai, Burmese), non-joiner, joiner
+JOINERS = "\u200b\u200c\u200d"  # zero-width space (Khmer, Thai, Burmese), non-joiner, joiner
 _VISIBLE_FORMAT = frozenset(
     "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 )
@@ -118,13 +118,13 @@ def _drop_invisible(text: str) -> str:
         if (
             category == "Cf"
             and char not in _VISIBLE_FORMAT
-            and not (char in _JOINERS and kept and _takes_joiner(kept[-1]))
+            and not (char in JOINERS and kept and takes_joiner(kept[-1]))
         ):
             continue
         kept.append(char)
     return "".join(kept)
 
 
-def _takes_joiner(char: str) -> bool:
+def takes_joiner(char: str) -> bool:
     """Say whether a joiner after `char` means something: Arabic and Indic letters and marks, emoji."""
     return ord(char) >= 0x0600 and unicodedata.category(char) in ("Lo", "Mn", "Mc", "So", "Sk")

@@ -11,15 +11,15 @@ import re
 LETTERS_PER_WORD = {"ideograph": 1.5, "kana": 2.5, "southeast_asian": 4.5}
 """Rough mean word lengths; only thresholds of length rest on them."""
 
-_SPACES = re.compile(r"[\s\u1361\u0f0b\u200b]+")  # with the Ethiopic and Tibetan word separators
-_UNSPACED = {
+SPACES = re.compile(r"[\s\u1361\u0f0b\u200b]+")  # with the Ethiopic and Tibetan word separators
+UNSPACED = {
     "ideograph": re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003134f]"),
     "kana": re.compile(r"[\u3040-\u30ff]"),
     "southeast_asian": re.compile(
         r"[\u0e01-\u0e30\u0e40-\u0e44\u0e81-\u0eb0\u0ec0-\u0ec4\u1780-\u17b3\u1000-\u102a]"
     ),
 }
-_ANY_UNSPACED = re.compile("|".join(pattern.pattern for pattern in _UNSPACED.values()))
+_ANY_UNSPACED = re.compile("|".join(pattern.pattern for pattern in UNSPACED.values()))
 _SENTENCE_END = re.compile(r"([.!?…։؟۔।॥።፧]+[\"'”’»)\]]*)\s+|([。！？]+[”’」』）]*)")
 
 
@@ -31,14 +31,14 @@ def count_words(text: str) -> int:
     """
     if text.isascii() or not _ANY_UNSPACED.search(text):
         return len(words(text))
-    letters = {script: len(pattern.findall(text)) for script, pattern in _UNSPACED.items()}
+    letters = {script: len(pattern.findall(text)) for script, pattern in UNSPACED.items()}
     unspaced = sum(count / LETTERS_PER_WORD[script] for script, count in letters.items())
     return len(words(_ANY_UNSPACED.sub(" ", text))) + round(unspaced)
 
 
 def words(text: str) -> list[str]:
     """Split at spaces; tokens without a letter or digit are left out."""
-    tokens = text.split() if text.isascii() else _SPACES.split(text)
+    tokens = text.split() if text.isascii() else SPACES.split(text)
     return [token for token in tokens if token.isalnum() or any(map(str.isalnum, token))]
 
 

