@@ -1,4 +1,4 @@
-"""Makes the corpora of `benchmarks/duplicates.py`: rows of a prompt and an answer in made-up words, with planted copies.
+"""Makes the corpora of `benchmarks/duplicates.py`: rows in made-up words, with planted copies.
 
 Words are syllables drawn at random, their frequencies follow Zipf's law (exponent 1, rank shifted by 2.7, after
 Mandelbrot), answers have a lognormal number of them (median 85). One row in five is a copy of an earlier one: a

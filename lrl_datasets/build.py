@@ -19,6 +19,7 @@ from lrl_datasets import languages, lock, private, pseudonyms, schema
 from lrl_datasets.builder import Builder, withdrawn_file
 from lrl_datasets.crowd import acceptance, aggregation, agreement, answer_rules, join, rubric
 from lrl_datasets.errors import LrlError, NoAnswer
+from lrl_datasets.filters import duplicates
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.helpfulness import Helpfulness
@@ -166,12 +167,14 @@ def build(
     if looked_for is not None:
         progress("contamination")
         rows = looked_for(rows)
-    if "duplicates" in steps:
+    search = steps.get("duplicates")
+    near: duplicates.Report | None = None
+    if isinstance(search, duplicates.Duplicates):
         progress("duplicates")
-        rows = steps["duplicates"](rows)
+        rows, near = search.search(rows)
     else:
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
-    rows = with_groups(rows, before, steps.get("duplicates"))
+    rows = with_groups(rows, before, search)
     left = withdrawal.leave(rows, judged, asked, before, withdrawn)
     if rekey is not None and left.unknown:
         raise LrlError(
@@ -206,6 +209,7 @@ def build(
         "suite_index": _suite(looked_for, suite_index),
         "sources": {source: _inputs(tables) for source, tables in read.items()},
         "counts": counts.of_records(rows, left.records),
+        **({"near_duplicates": asdict(near)} if near else {}),
         "judgements": counts.of_judgements(judged, left.judgements),
         "agreement": agreement.of_questions(judged, join.sides(tables.facts for tables in read.values())),
         **_rubric(judged),

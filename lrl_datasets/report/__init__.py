@@ -280,6 +280,18 @@ def _lines(manifest: dict[str, Any]) -> list[Text]:
         splits = manifest["configs"][name]  # in a JSON file they stand in the order of the alphabet
         rows = ", ".join(f"{split} {splits[split]['rows']}" for split in schema.SPLITS if split in splits)
         lines.append(f"{name}: {rows}")
+    near = manifest.get("near_duplicates")
+    if near and (near["exact"] or near["near"]):
+        told = (
+            f"; {near['chained']:.1%} of the pairs in clusters are there through others"
+            if near["near"]
+            else ""
+        )
+        cut = f"; {near['runs_cut']} runs of over 64 texts with one key were cut" if near["runs_cut"] else ""
+        lines.append(
+            f"duplicates: {near['exact']} rows with a text of another row, {near['near']} pairs of near ones "
+            f"among {near['candidates']} candidates{told}{cut}"
+        )
     for name, source in manifest["sources"].items():
         lines.extend(
             f"{name}, left out by the selection: {n} ({why})" for why, n in source["left_out"].items()

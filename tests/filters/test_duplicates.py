@@ -127,7 +127,10 @@ def test_it_says_what_it_did() -> None:
 def test_batches_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = random.Random(3)
     texts = [" ".join(f"n{draw.randrange(60)}" for _ in range(draw.randrange(8, 40))) for _ in range(300)]
-    rows = [(f"{n:03d}", "p", draw.choice([text, text + " ß नेपाल", text[:-4]])) for n, text in enumerate(texts * 2)]
+    rows = [
+        (f"{n:03d}", "p", draw.choice([text, text + " ß नेपाल", text[:-4]]))
+        for n, text in enumerate(texts * 2)
+    ]
     whole, report = Duplicates().search(table(rows))
     monkeypatch.setattr("lrl_datasets.filters.near_duplicates.texts.BATCH_ROWS", 7)
     cut = pa.concat_tables([table(rows[:11]), table(rows[11:400]), table(rows[400:])])

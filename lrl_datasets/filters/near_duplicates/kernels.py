@@ -14,23 +14,21 @@ kept code of one is not renewed when another file that it calls changes. They re
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 Words = NDArray[np.uint64]
 
 
-def compiled(function: Function) -> Function:
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile on first use, and keep the code where some folder for it can be written."""
     try:
-        made = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        made = numba.njit(nogil=True, error_model="numpy")(function)
-    return made  # type: ignore[no-any-return]
+        return numba.njit(nogil=True, error_model="numpy")(function)
 
 
 NOTHING, NEAR, SHORT, SLOW = range(4)
@@ -61,7 +59,7 @@ def mix(value: np.uint64) -> np.uint64:
 
 
 @compiled
-def _letter(code: int) -> np.uint64:
+def _letter(code):  # type: ignore[no-untyped-def]
     return mix(np.uint64(code) + _STEP)
 
 
@@ -256,9 +254,7 @@ def _part(batch, row, answer, characters, table, out, counts):  # type: ignore[n
             if foreign == 0 and counts[0] < counts[4]:
                 counts[0] += _ascii_count(data, begin, end, letters, counts[4] - counts[0])
         if foreign:
-            n = _words(
-                data, begin, end, key, characters, page, becomes, kinds, composed, out, before, counts
-            )
+            n = _words(data, begin, end, key, characters, page, becomes, kinds, composed, out, before, counts)
             if n < 0:
                 return n
         if n == before:
@@ -307,7 +303,7 @@ def sketch(batch, first, last, rule, given, table, factors, room, identity, kind
     `given` a count of words by row where the texts are keys already, `factors` MinHash's, `room` an upper bound of
     the words in a part.
     """
-    _, _, _, rows, valid, key = batch
+    valid, key = batch[4], batch[5]
     size, characters, short, prompts_too = rule
     bands = keys.shape[0]
     depth = len(factors) // max(bands, 1)

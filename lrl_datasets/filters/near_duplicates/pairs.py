@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import pyarrow as pa
 
@@ -15,11 +17,13 @@ from lrl_datasets.filters.near_duplicates import kernels
 from lrl_datasets.filters.near_duplicates.search import Bands, candidates, jaccard
 from lrl_datasets.filters.near_duplicates.texts import Array, Rule, Texts
 
-Strings = pa.Array | pa.ChunkedArray
+Strings: TypeAlias = pa.Array | pa.ChunkedArray
+
+WORDS = Rule()
 
 
 def near_pairs(
-    texts: Strings, others: Strings, threshold: float = 0.8, rule: Rule = Rule(), seed: int = 1
+    texts: Strings, others: Strings, threshold: float = 0.8, rule: Rule = WORDS, seed: int = 1
 ) -> tuple[Array, Array, Array]:
     """Return every pair of a text and one of the others whose shingles have a Jaccard index of `threshold` or more.
 
@@ -56,7 +60,7 @@ def near_pairs(
     return left[keep], right[keep] - border, found[keep]
 
 
-def shingle_sets(texts: Strings, rule: Rule = Rule()) -> tuple[Array, Array]:
+def shingle_sets(texts: Strings, rule: Rule = WORDS) -> tuple[Array, Array]:
     """Return the different shingles (64-bit hashes) of every text behind one another, and where each one's begin.
 
     For containment and the like: `hashes[starts[i]:starts[i + 1]]` are text i's; a null or wordless text has none of

@@ -13,7 +13,7 @@ from lrl_datasets.filters.near_duplicates.texts import Array, Rule, Texts
 MISSED = 4e-4
 """Of the pairs whose Jaccard index is just the threshold, the share that meets in no band; above it far fewer."""
 RUN = 64
-"""Texts with one key in one band that are all compared with one another; of more, the first with each, and neighbours."""
+"""Texts with one key in one band that are all compared; of more, the first with each, and neighbours."""
 BLOCK = 1 << 22
 """Shingles held at once while pairs are verified, by thread."""
 
@@ -82,9 +82,7 @@ def candidates(keys: list[Array], texts: Texts, border: int = 0) -> tuple[Array,
     return left, (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64), sum(cut for _, cut in found)
 
 
-def jaccard(
-    texts: Texts, left: Array, right: Array, rule: Rule, least: float, answer: bool = True
-) -> Array:
+def jaccard(texts: Texts, left: Array, right: Array, rule: Rule, least: float, answer: bool = True) -> Array:
     """Return the exact Jaccard index of each pair of rows, `left` sorted; 0 where it cannot reach `least`.
 
     Pairs are taken in blocks, so that the shingles of a few thousand texts are held at a time.

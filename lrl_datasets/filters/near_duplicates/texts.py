@@ -18,7 +18,8 @@ from lrl_datasets.filters.normalise import match_key
 from lrl_datasets.filters.words import count_words
 
 Array = NDArray[Any]
-One, Made = TypeVar("One"), TypeVar("Made")
+One = TypeVar("One")
+Made = TypeVar("Made")
 
 BATCH_ROWS = 8192
 

@@ -50,7 +50,11 @@ def test_pairs_of_two_lists_are_those_of_an_inverted_index(threshold: float) -> 
 
 def test_nothing_is_near_to_nothing() -> None:
     none = pa.array([], pa.string())
-    for one, other in ((none, none), (none, pa.array(["x"])), (pa.array([None], pa.string()), pa.array(["x"]))):
+    for one, other in (
+        (none, none),
+        (none, pa.array(["x"])),
+        (pa.array([None], pa.string()), pa.array(["x"])),
+    ):
         assert [part.tolist() for part in near_pairs(one, other)] == [[], [], []]
 
 
@@ -76,7 +80,9 @@ def test_minhash_meets_as_often_as_the_jaccard_index_says() -> None:
     for _ in range(1000):
         shared, *own = ([f"n{draw.randrange(10**9)}" for _ in range(30)] for _ in range(3))
         both += [" ".join(shared + part) for part in own]  # words as shingles: 30 of 90 … of 60 + 30
-    hundred = np.random.Generator(np.random.PCG64(3)).integers(0, 1 << 31, 50, np.uint32) * np.uint32(2) + np.uint32(1)
+    hundred = np.random.Generator(np.random.PCG64(3)).integers(0, 1 << 31, 50, np.uint32) * np.uint32(
+        2
+    ) + np.uint32(1)
     rule = search.Rule(shingle=1)
     keys = Texts.of_strings(pa.array(both)).sketch(rule, 50, hundred)[2]
     shares = (keys[:, ::2] == keys[:, 1::2]).mean(axis=0)

@@ -26,7 +26,9 @@ CAREFUL = (
 TEXTS = st.one_of(
     st.text(st.sampled_from(CAREFUL), max_size=30),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
-    st.lists(st.sampled_from(["ng'ombe", "Wa-le", "3.5", "mti", "—", "ọ̀rẹ́", "नेपाल", "ข้าว"]), max_size=12).map(" ".join),
+    st.lists(st.sampled_from(["ng'ombe", "Wa-le", "3.5", "mti", "—", "ọ̀rẹ́", "नेपाल", "ข้าว"]), max_size=12).map(
+        " ".join
+    ),
 )
 
 
