@@ -10,11 +10,19 @@ from pathlib import Path
 from lrl_datasets import languages
 from lrl_datasets.builder import Builder
 from lrl_datasets.filters.duplicates import Duplicates
+from lrl_datasets.filters.echo import Echo
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.language_id import LanguageId
 from lrl_datasets.filters.length import Length
+from lrl_datasets.filters.length_ratio import LengthRatio
+from lrl_datasets.filters.markup import Markup
 from lrl_datasets.filters.normalise import Normalise, match_key
 from lrl_datasets.filters.personal_data import PersonalData
+from lrl_datasets.filters.refusals import Refusals
+from lrl_datasets.filters.repetition import Repetition
+from lrl_datasets.filters.script import Script
+from lrl_datasets.filters.truncated import Truncated
+from lrl_datasets.filters.untranslated import Untranslated
 from lrl_datasets.release.splits import Splits
 from lrl_datasets.sources.campaign import Campaign
 from lrl_datasets.sources.hub import HubDataset
@@ -68,8 +76,27 @@ FILTERS = (
     # A request of one word asks nothing. One word answers a closed question. 1,500 words are about 4,000 tokens
     # of mT5, more than the reference fine-tune reads.
     Length(min_prompt_words=2, min_answer_words=1, max_prompt_words=1500, max_answer_words=1500),
+    # The prompt again is no answer to it.
+    Echo(),
+    # Gopher's measures, not its numbers (.2 and .15 of a web page): steps and lists repeat a frame for good reasons.
+    # At three tenths of the text a list of ten lines has three that say nothing new; a model caught in a loop is far
+    # above. A fifth of "hahaha" is noise. A prompt may hold a verse, or one text twice.
+    Repetition(max_lines=0.3, max_ngrams=0.3, max_characters=0.2, max_in_prompt=0.6, min_words=20),
+    # A quoted verse or a name in its own script is less than three tenths of a text about it.
+    Script(language=SWAHILI.code, max_share=0.3, min_letters=20),
+    # Of a translated row: half of it English is a translation given up. Titles and names of under 6 words stay so.
+    Untranslated(language=SWAHILI.code, max_share=0.5, min_words=6),
+    # Swahili takes about as many characters as English; half or double of that is no way to say the same, beyond the
+    # 30 characters by which short texts differ.
+    LengthRatio(expected=1.0, factor=2.0, slack=30),
     # Thresholds and what they cost stand in the language file.
     LanguageId(language=SWAHILI.code),
+    # Whoever asks wants neither; the phrases stand in the language file.
+    Refusals(language=SWAHILI.code),
+    # Of the sources named, answers end with a full stop; crowds leave it out.
+    Truncated(language=SWAHILI.code, whole_sentences=("dolly-toloka",), min_words=5),
+    # One tag or bracket forgotten, or named in a text about it, is no damage; three are.
+    Markup(max_unpaired=2),
     # More likely helpful than not. Where a campaign's golden tasks calibrate its posterior, `precision` could choose a
     # stricter threshold by itself; how many doubtful answers a training takes is its own choice (`weight` of a recipe).
     Helpfulness(minimum=0.5),

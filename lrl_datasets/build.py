@@ -151,7 +151,7 @@ def build(
     asked = withdrawal.load([*withdrawn.values(), beside and beside / withdrawal.FILE], names)
     progress("identity")
     rows = Identity(key)(rows)
-    for step_name in ("length", "language_id"):
+    for step_name in schema.ROW_RULES:
         if step_name in steps:
             progress(step_name)
             rows = steps[step_name](rows)

@@ -186,6 +186,16 @@ phone_cues = []
 
 [language_id]
 {_language_id(facts)}
+[refusals]
+# TODO how a model that declines begins ("I am sorry, but I cannot"), and how it says what it is ("as a language
+# model").
+declines = []
+says_model = []
+
+[truncation]
+# TODO words that no sentence ends with, such as those for "and", "of", "which".
+unfinished = []
+
 [templates.question_answer]
 # TODO at least five phrasings, each with the word for "or" between two accepted answers above them:
 # answer_or = "or"
@@ -264,11 +274,19 @@ the splits. Written by `lrl new language`; `swahili_instruct.py` is the worked e
 from lrl_datasets import languages
 from lrl_datasets.builder import Builder
 from lrl_datasets.filters.duplicates import Duplicates
+from lrl_datasets.filters.echo import Echo
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.language_id import LanguageId
 from lrl_datasets.filters.length import Length
+from lrl_datasets.filters.length_ratio import LengthRatio
+from lrl_datasets.filters.markup import Markup
 from lrl_datasets.filters.normalise import Normalise
 from lrl_datasets.filters.personal_data import PersonalData
+from lrl_datasets.filters.refusals import Refusals
+from lrl_datasets.filters.repetition import Repetition
+from lrl_datasets.filters.script import Script
+from lrl_datasets.filters.truncated import Truncated
+from lrl_datasets.filters.untranslated import Untranslated
 from lrl_datasets.release.splits import Splits
 from lrl_datasets.sources.campaign import Campaign
 
@@ -285,8 +303,27 @@ FILTERS = (
     PersonalData(regions={constant}.personal_data.phone_regions, cues={constant}.personal_data.phone_cues),
     # A request of one word asks nothing; one word answers a closed question. TODO fit to the language.
     Length(min_prompt_words=2, min_answer_words=1, max_prompt_words=1500, max_answer_words=1500),
+    # The prompt again is no answer to it.
+    Echo(),
+    # Gopher's measures, not its numbers (.2 and .15 of a web page): steps and lists repeat a frame for good reasons.
+    # At three tenths of the text a list of ten lines has three that say nothing new; a model caught in a loop is far
+    # above. A fifth of "hahaha" is noise. A prompt may hold a verse, or one text twice.
+    Repetition(max_lines=0.3, max_ngrams=0.3, max_characters=0.2, max_in_prompt=0.6, min_words=20),
+    # A quoted verse or a name in its own script is less than three tenths of a text about it.
+    Script(language={constant}.code, max_share=0.3, min_letters=20),
+    # Of a translated row: half of it English is a translation given up. Titles and names of under 6 words stay so.
+    Untranslated(language={constant}.code, max_share=0.5, min_words=6),
+    # Half or double of the English characters is no way to say the same. TODO set `expected`: characters of the
+    # language for one of English.
+    LengthRatio(expected=1.0, factor=2.0, slack=30),
     # Thresholds and what they cost stand in the language file.
     LanguageId(language={constant}.code),
+    # Whoever asks wants neither; the phrases stand in the language file.
+    Refusals(language={constant}.code),
+    # TODO name the sources whose answers end with a full stop: there a missing one says that the answer is cut.
+    Truncated(language={constant}.code, whole_sentences=(), min_words=5),
+    # One tag or bracket forgotten, or named in a text about it, is no damage; three are.
+    Markup(max_unpaired=2),
     # More likely helpful than not.
     Helpfulness(minimum=0.5),
     # At .8 of word 5-shingles two texts differ in a word or two of thirty: a copy, not a second opinion.

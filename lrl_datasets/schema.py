@@ -48,9 +48,13 @@ HUMAN_ORIGIN = ("crowd", "native")
 # its time, a copied text) comes first of all that looks at a row: it says of the answer as it was handed in what
 # `lrl crowd decide` says of it, and a worker who is refused for copying is not told in a release that he was brief.
 FILTER_ORDER = (
-    "source", "answer_rules", "normalise", "personal_data", "worker_ids", "identity", "length", "language_id",
-    "helpfulness", "contamination", "held_out", "duplicates",
+    "source", "answer_rules", "normalise", "personal_data", "worker_ids", "identity", "length", "echo", "repetition",
+    "script", "untranslated", "length_ratio", "language_id", "refusals", "truncated", "markup", "helpfulness",
+    "contamination", "held_out", "duplicates",
 )  # fmt: skip
+
+ROW_RULES = FILTER_ORDER[FILTER_ORDER.index("length") : FILTER_ORDER.index("helpfulness")]
+"""The filters that look at one row's texts alone, and at nothing that is joined to it."""
 
 REASONS = {
     "unreadable": "the record could not be read; `detail` says which column and why",
@@ -68,8 +72,21 @@ REASONS = {
     "duplicate_id": "another record of the source has the same id and came first",
     "too_short": "prompt or answer has fewer words than the builder asks for",
     "too_long": "prompt or answer has more words than the builder allows",
+    "answer_is_prompt": "the answer says what the prompt says and nothing else",
+    "repeated_lines": "too much of prompt or answer is lines that stood before in it",
+    "repeated_ngrams": "too much of prompt or answer is runs of words that stood before in it",
+    "repeated_characters": "too much of prompt or answer is one short unit again and again",
+    "wrong_script": "too many letters of prompt or answer are of another script",
+    "untranslated_prompt": "the row is a translation, and its prompt is still English",
+    "untranslated_answer": "the row is a translation, and its answer is still English",
+    "translation_too_short": "prompt or answer is far shorter than the English that it translates",
+    "translation_too_long": "prompt or answer is far longer than the English that it translates",
     "wrong_language_prompt": "the prompt is not in the dataset's language",
     "wrong_language_answer": "the answer is not in the dataset's language",
+    "says_model": "the answer says that a language model wrote it",
+    "refusal": "the answer declines to do what is asked",
+    "truncated": "the answer ends in the middle",
+    "unbalanced_markup": "tags, formulas, code or brackets of prompt or answer do not close",
     "unjudged": "no counted vote judged the answer and the builder does not let such rows pass",
     "unhelpful": "the crowd's posterior that the answer is helpful is below the builder's threshold",
     "suite_leak": "the row shares a text or an original with the evaluation suite",

@@ -66,7 +66,8 @@ def test_igbo_is_two_new_files_and_no_changed_one(checkout: Path) -> None:
     assert known == "ibo_Latn ['amh_Ethi', 'hau_Latn', 'ibo_Latn', 'npi_Deva', 'swh_Latn', 'yor_Latn']"
     assert builder == (
         "igbo-instruct lrl-align/igbo-instruct ibo_Latn "
-        "['normalise', 'personal_data', 'length', 'language_id', 'helpfulness', 'duplicates']"
+        "['normalise', 'personal_data', 'length', 'echo', 'repetition', 'script', 'untranslated', 'length_ratio', "
+        "'language_id', 'refusals', 'truncated', 'markup', 'helpfulness', 'duplicates']"
     )
 
 

@@ -338,6 +338,22 @@ class Templates(_Facts):
     question_answer: QuestionAnswer = QuestionAnswer()
 
 
+class Refusals(_Facts):
+    """How a model that declines, or says what it is, says so in the language; see `filters/refusals.py`."""
+
+    declines: tuple[str, ...] = ()
+    """What the answer begins with: "I am sorry, but I cannot"."""
+    says_model: tuple[str, ...] = ()
+    """What stands anywhere in it: "as a language model"."""
+
+
+class Truncation(_Facts):
+    """What says that a text ends in the middle; see `filters/truncated.py`."""
+
+    unfinished: tuple[str, ...] = ()
+    """Words that no sentence ends with, in small letters: "and", "of", "which"."""
+
+
 class Language(_Facts):
     """One language file."""
 
@@ -347,6 +363,8 @@ class Language(_Facts):
     codes: Codes
     personal_data: PersonalDataFacts = PersonalDataFacts()
     language_id: LanguageIdFacts
+    refusals: Refusals = Refusals()
+    truncation: Truncation = Truncation()
     templates: Templates = Templates()
     crowd: CrowdTexts = CrowdTexts()
 

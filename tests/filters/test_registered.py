@@ -13,6 +13,7 @@ import pytest
 from lrl_datasets.builders import swahili_instruct
 
 from lrl_datasets import filters, schema
+from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
@@ -53,11 +54,16 @@ def rows() -> pa.Table:
         ("Nisafiri vipi kwa basi?", fine + " Asante."),
         ("Kuku hutaga vipi?", "Kifaranga huanguliwa baada ya siku ishirini na moja"),
         ("Nikupigie wapi?", "Nipigie 0712 345 678 au uandike kwa worker-17, mtu@example.org kesho asubuhi."),
+        (fine, fine), ("Nisafiri vipi kwa basi?", "Ndiyooooooooooooooo"),
+        ("Tafsiri neno hili.", "Слово о полку Игореве, сына Святославля."),
+        ("Wewe ni nani?", "Mimi ni modeli ya lugha, sina jina."), ("Nisafiri vipi kwa basi?", fine + " Kisha,"),
+        ("Nisafiri vipi kwa basi?", f"<div><span><b>{fine}"),
+        ("Nisafiri vipi kwa basi?", "Travel with the bus of this morning."),
     ]  # fmt: skip
     listed = [
         {
             "source": "tests", "record": str(number), "worker": "worker-17", "keyed_id": True,
-            "file": "f", "row": number,
+            "file": "f", "row": number, "creation_method": "machine_translated" if number == 14 else "crowd",
             "messages": text and [{"role": "user", "content": text[0]}, {"role": "assistant", "content": text[1]}],
             "mark.source": None if text else "unreadable",
         }
@@ -68,7 +74,10 @@ def rows() -> pa.Table:
     for name, kind in nulls:
         if name not in table.column_names:
             table = table.append_column(name, pa.nulls(table.num_rows, kind))
-    return table
+    english = [
+        [{"role": "assistant", "content": "First. " * 200}] if at == 13 else None for at in range(len(texts))
+    ]
+    return add_column(table, "english", english, schema.MESSAGES)
 
 
 def before(name: str) -> pa.Table:
@@ -108,7 +117,7 @@ def test_a_filter_marks_and_never_drops(name: str) -> None:
     assert step(table).equals(done), "a filter keeps no state"
 
 
-@pytest.mark.parametrize("name", ["normalise", "length", "language_id", "contamination", "helpfulness"])
+@pytest.mark.parametrize("name", ["normalise", *schema.ROW_RULES, "contamination", "helpfulness"])
 def test_a_filter_that_is_local_to_a_row_finds_something_here(name: str) -> None:
     marks = SET[name](before(name))[f"mark.{name}"].to_pylist()
     assert [mark for mark in marks if mark is not None] != []

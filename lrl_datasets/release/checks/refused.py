@@ -1,7 +1,7 @@
 """Why a row was refused, and why none of the published ones was: what the filters say is found anew.
 
-The filters that look at nothing but a published row (its emptiness, its length, what its votes say) are run again, with
-the thresholds of the manifest. Of the others the reason and its detail must fit what is there.
+The filters that look at nothing but a published row (its emptiness, its length, its repetition, what its votes say …)
+are run again, with the thresholds of the manifest. Of the others the reason and its detail must fit what is there.
 """
 
 from __future__ import annotations
@@ -12,16 +12,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from lrl_datasets import schema
+from lrl_datasets import languages, schema
 from lrl_datasets.crowd import answer_rules
 from lrl_datasets.crowd.acceptance import threshold
 from lrl_datasets.filters.contamination import DETAIL as LEAK
 from lrl_datasets.filters.contamination import Contamination
+from lrl_datasets.filters.echo import Echo
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.language_id import LanguageId
 from lrl_datasets.filters.length import Length
+from lrl_datasets.filters.length_ratio import LengthRatio
+from lrl_datasets.filters.markup import Markup
 from lrl_datasets.filters.normalise import Normalise
+from lrl_datasets.filters.refusals import Refusals
+from lrl_datasets.filters.repetition import Repetition
+from lrl_datasets.filters.script import Script
+from lrl_datasets.filters.truncated import Truncated
+from lrl_datasets.filters.untranslated import Untranslated
 from lrl_datasets.release.checks.base import Found, Row, filters, records, rows
 from lrl_datasets.release.locations import Release
 
@@ -29,12 +37,30 @@ _REASONS = {
     "source": ("unreadable", "refused_by_requester", "not_submitted", "golden", "no_answer"),
     answer_rules.NAME: answer_rules.REASONS,
     **{
-        one.name: one.reasons for one in (Normalise, Identity, Length, LanguageId, Helpfulness, Contamination)
+        one.name: one.reasons
+        for one in (
+            Normalise,
+            Identity,
+            Length,
+            Echo,
+            Repetition,
+            Script,
+            Untranslated,
+            LengthRatio,
+            LanguageId,
+            Refusals,
+            Truncated,
+            Markup,
+            Helpfulness,
+            Contamination,
+        )
     },
     "held_out": ("held_out_relative",),
     "duplicates": ("duplicate",),
 }
 """Filter → its reasons."""
+_ANEW: tuple[type, ...] = (Length, Echo, Repetition, Script, Refusals, Truncated, Markup, Helpfulness)
+"""The filters of a published row alone, besides `Normalise`."""
 _ALWAYS = {"source", answer_rules.NAME, "normalise", "identity", "held_out"}
 _DETAILS = {
     "unreadable": re.compile(r"file [0-9a-f]{12} row \d+: .+"),
@@ -43,6 +69,12 @@ _DETAILS = {
     "same_text": re.compile(r"another worker's in file [0-9a-f]{12} came first"),
     "machine_translated": re.compile(r"[01]\.\d{4} >= [\d.e-]+"),
     "duplicate_id": re.compile(r"file [0-9a-f]{12} row \d+ came first"),
+    "untranslated_prompt": re.compile(r"prompt: [01]\.\d{4} of its .+, at most [\d.e-]+"),
+    "untranslated_answer": re.compile(r"answer: [01]\.\d{4} of its .+, at most [\d.e-]+"),
+    "translation_too_short": re.compile(
+        r"(?:prompt|answer): \d+ characters for \d+ of English, at least \d+"
+    ),
+    "translation_too_long": re.compile(r"(?:prompt|answer): \d+ characters for \d+ of English, at most \d+"),
     "wrong_language_prompt": re.compile(r"\d+ words; [\w-]+: .+"),
     "wrong_language_answer": re.compile(r"\d+ words; [\w-]+: .+"),
     "suite_leak": LEAK,
@@ -59,6 +91,7 @@ def reasons(release: Release) -> Found:
         "messages",
         "content_hash",
         "source",
+        "prompt_language",
         "helpfulness",
         "n_votes",
         "reason",
@@ -105,10 +138,12 @@ def leaks(release: Release) -> Found:
 def _found_anew(release: Release, listed: list[Row]) -> Found:
     settings, sources = filters(release), release.manifest["sources"]
     steps: list[Any] = [Normalise()]
-    for kind in (Length, Helpfulness):
-        given = settings.get(kind.name)
-        # What a later package's threshold means, nobody knows here.
-        if given is not None and given.keys() <= {field.name for field in fields(kind)}:
+    for kind in _ANEW:
+        given = settings.get(kind.name)  # type: ignore[attr-defined]
+        # What a later package's threshold means, nobody knows here; nor what another language file's words were.
+        if given is None or not given.keys() <= {field.name for field in fields(kind)}:
+            continue
+        if "language" not in given or _same_language_file(release):
             steps.append(kind(**given))
     chosen = {name: threshold(told) for name, told in release.manifest.get("acceptance", {}).items()}
     allowed = [sources.get(row["source"], {}).get("may_be_unjudged") for row in listed]
@@ -119,6 +154,8 @@ def _found_anew(release: Release, listed: list[Row]) -> Found:
     table = pa.table(
         {
             "messages": pa.array([row["messages"] for row in listed], schema.MESSAGES),
+            "source": pa.array([row["source"] for row in listed], pa.string()),
+            "prompt_language": pa.array([row["prompt_language"] for row in listed], pa.string()),
             "helpfulness": pa.array([row["helpfulness"] for row in listed], pa.float64()),
             "n_votes": pa.array([row["n_votes"] for row in listed], pa.int32()),
             "may_be_unjudged": pa.array(may, pa.bool_()),
@@ -140,6 +177,11 @@ def _found_anew(release: Release, listed: list[Row]) -> Found:
                 yield f"row {row['id']}: its reason is {row['reason']}, and {step.name} finds {mark}"
             elif where == here and not unseen and detail != row["detail"]:
                 yield f"row {row['id']}: detail is not what {step.name} says of it"
+
+
+def _same_language_file(release: Release) -> bool:
+    told = release.manifest["language"]
+    return bool(languages.sha256(told["code"]) == told["sha256"])
 
 
 def _duplicates(release: Release) -> Found:
