@@ -10,7 +10,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,28 @@ class Here(Executor):
         return future
 
 
-def opened(options: Options, work: str) -> Any:
-    """Return the context manager of the executor that was asked for."""
-    return _dask(options, work) if options.engine == "dask" else _pool(options, work)
+def opened(options: Options, work: str, tasks: int) -> AbstractContextManager[Executor]:
+    """Return the context manager of the executor for so many tasks: a pool would cost more than a single one."""
+    if options.engine == "dask":
+        return _dask(options, work)
+    return nullcontext(Here()) if tasks == 1 else _pool(options, work)
+
+
+@contextmanager
+def interrupts_are_ours() -> Iterator[None]:
+    """Keep Ctrl-C from the processes and threads that start in this block: it is the main process's to handle.
+
+    They inherit the mask, also across exec; here it is lifted at the end, and a Ctrl-C from meanwhile arrives then.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # when it starts it lifts the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # ---- the process pool -----------------------------------------------------------------------------------
@@ -69,8 +89,7 @@ def _pool(options: Options, work: str) -> Iterator[Executor]:
 
 
 def _begin(memory: int, work: str) -> None:
-    """Prepare a worker: Ctrl-C is the main process's to handle, the cores are shared, and it is watched."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker: the cores are shared, and it is watched."""
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
     import pyarrow as pa

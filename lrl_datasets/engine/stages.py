@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -129,25 +129,19 @@ class Engine:
     def _run(
         self, name: str, function: Callable[..., None], undone: dict[str, Task], settings: Any, total: int
     ) -> None:
-        executor = self._executor
-        if executor is None and self.options.engine == "local" and len(undone) == 1:
-            executor = executors.Here()  # one task: a pool would cost more than it
-        if executor is None:
-            executor = self._executor = self._workers.enter_context(executors.opened(self.options, self.work))
         with _shared(settings, name, self.work) as reference:
-            running: dict[Future[_Failed | None], str] = {
-                executor.submit(
-                    _task,
-                    names.code_version(),
-                    name,
-                    function,
-                    list(task.inputs),
-                    output,
-                    reference,
-                    task.part,
-                ): output
-                for output, task in undone.items()
-            }
+            executor = self._executor_for(len(undone))
+            code = names.code_version()
+            shelter = (
+                nullcontext() if isinstance(executor, executors.Here) else executors.interrupts_are_ours()
+            )
+            with shelter:
+                running: dict[Future[_Failed | None], str] = {
+                    executor.submit(
+                        _task, code, name, function, list(task.inputs), output, reference, task.part
+                    ): output
+                    for output, task in undone.items()
+                }
             done = total - len(undone)
             try:
                 waiting = set(running)
@@ -165,6 +159,16 @@ class Engine:
             finally:
                 for future in running:
                     future.cancel()
+
+    def _executor_for(self, tasks: int) -> Executor:
+        """Start the executor if none is running."""
+        if self._executor is None:
+            with executors.interrupts_are_ours():
+                executor = self._workers.enter_context(executors.opened(self.options, self.work, tasks))
+            if isinstance(executor, executors.Here):
+                return executor
+            self._executor = executor
+        return self._executor
 
     def _died(self, name: str, running: dict[Future[Any], str], undone: dict[str, Task]) -> str:
         """Say that a worker died, and why where it said so."""
