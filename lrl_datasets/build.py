@@ -1,7 +1,9 @@
-"""Runs a builder: sources → crowd → filters → release folder. A release is a pure function of its inputs.
+"""Runs a builder: sources → filters → crowd → release folder. A release is a pure function of its inputs.
 
 The steps stand in `build` in the order of the design, the same for every row, refused or not; each is one
-function of a table. Rows are never dropped on the way: `records = published + rejected + withdrawn`.
+function of a table. Rows are never dropped on the way: `records = published + rejected + withdrawn`. What looks at one
+row alone is one chain over blocks of rows, in this process or on an engine's workers; what needs the whole corpus
+works on narrow columns and is joined on `id`. Which engine, and how many workers, changes no byte.
 """
 
 from __future__ import annotations
@@ -13,29 +15,31 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lrl_datasets import languages, lock, private, pseudonyms, schema
+from lrl_datasets import languages, lock, pseudonyms, schema
 from lrl_datasets.builder import Builder, withdrawn_file
 from lrl_datasets.crowd import acceptance, aggregation, agreement, answer_rules, join, rubric
+from lrl_datasets.engine import Engine, blocks
 from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.filters import duplicates
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.helpfulness import Helpfulness
-from lrl_datasets.filters.identity import Identity
+from lrl_datasets.filters.identity import Identity, Names
 from lrl_datasets.filters.suite_index import SuiteIndex
 from lrl_datasets.filters.worker_ids import WorkerIds
-from lrl_datasets.release import counts, folder, manifest, versions, withdrawal
+from lrl_datasets.release import counts, folder, keys, manifest, renamed, versions, withdrawal
 from lrl_datasets.release import previous as earlier
 from lrl_datasets.release.changes import Diff
 from lrl_datasets.release.configs import Compared, divide
-from lrl_datasets.release.renamed import beside as beside_release
 from lrl_datasets.release.splits import assign, with_groups
 from lrl_datasets.sources import quarantine
-from lrl_datasets.sources.base import SourceTables
+from lrl_datasets.sources.base import Source, SourceTables, workers_of
 
 Progress = Callable[[str], None]
+
+AFTER_THE_CROWD = ("helpfulness", "duplicates")
+"""A builder's filters that need the whole corpus, or the votes. All others are functions of a row."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def build(
     script_sha256: str | None = None,
     beside: Path | None = None,
     lock_file: Path | None = None,
+    engine: Engine | None = None,
     progress: Progress = lambda step: None,
 ) -> Built:
     """Build a release folder at `out/<repository>`.
@@ -104,6 +109,9 @@ def build(
         Folder of the builder's script: a `withdrawn.txt` there names rows from the Hub.
     lock_file
         File of `lrl lock`: the Hub sources are read at its commits, and every file must have its hash.
+    engine
+        Where the work is done (`engine.start`, in `work_folder`); None: in this process, and nothing is kept of a
+        build that is broken off.
     progress
         Called with the name of each step as it begins.
 
@@ -123,50 +131,32 @@ def build(
         raise LrlError(f"--previous {previous}: this build would overwrite it; give another --out")
     old_key = pseudonyms.read_key(rekey) if rekey else None
     chosen = builder.chosen(sample, given or {}, only)
-    read: dict[str, SourceTables] = {}
-    for source, path in chosen:
-        progress(f"read {source.name}")
-        try:
-            read[source.name] = lock.read(source, path, lock_file)
-        except NoAnswer as problem:
-            raise LrlError(
-                f"source {source.name}: {problem}; --only NAME reads other sources alone"
-            ) from None
-        _check_language(source.name, read[source.name], language)
-    if not any(tables.candidates.num_rows for tables in read.values()):
-        raise LrlError(f"{', '.join(read)}: no records at all, so there is nothing to build")
+    read = _read(chosen, lock_file, language, progress)
     steps = {step.name: step for step in builder.filters}
 
     progress(answer_rules.NAME)
-    rows = _located(pa.concat_tables([answer_rules.marked(tables) for tables in read.values()]))
-    key = _key(rows, read, public=sample or _continues_a_sample(read, before), first=before is None)
-    texts = (steps["normalise"], steps["personal_data"], WorkerIds(_workers(read)))
-    for step in texts:
-        progress(step.name)
-        rows = step(rows)
-    names = _checked_names(rows, read, before, key, old_key)
+    rows = quarantine.located(pa.concat_tables([answer_rules.marked(tables) for tables in read.values()]))
+    key = keys.of_build(rows, read, before, sample)
+    keys.check(key, before, old_key)
+    worker_ids = WorkerIds(workers_of(read))
+    leaks = _leaks(steps, index)
+    local = _row_local(steps, worker_ids, Names(key), leaks)
+    rows = blocks.through(engine, rows, local, progress=progress)
+    names = keys.translation(rows, read, key, old_key)
     if before and names:
         before = before.renamed(names)
     withdrawn = {source.name: withdrawn_file(source, path, beside) for source, path in chosen}
     asked = withdrawal.load([*withdrawn.values(), beside and beside / withdrawal.FILE], names)
     progress("identity")
     rows = Identity(key)(rows)
-    for step_name in schema.ROW_RULES:
-        if step_name in steps:
-            progress(step_name)
-            rows = steps[step_name](rows)
 
     progress("crowd")
-    judged = join.judge(rows, read, texts, key)
+    judged = join.judge(rows, read, (steps["normalise"], steps["personal_data"], worker_ids), key)
     if before:
         judged = before.without_votes_on_old_texts(judged, rows)
     weights = join.weighed(judged, read)
     accepted = _accepted(weights, steps)
     rows = _with_helpfulness(rows, weights, accepted, steps)
-    looked_for = _leaks(steps, index)
-    if looked_for is not None:
-        progress("contamination")
-        rows = looked_for(rows)
     search = steps.get("duplicates")
     near: duplicates.Report | None = None
     if isinstance(search, duplicates.Duplicates):
@@ -206,8 +196,8 @@ def build(
         "pseudonym_key": pseudonyms.fingerprint(key) if key else before and before.fingerprint,
         "previous": before and before.described(carried=split_map.num_rows - rows.num_rows),
         "withdrawn": left.hashes,
-        "suite_index": _suite(looked_for, suite_index),
-        "sources": {source: _inputs(tables) for source, tables in read.items()},
+        "suite_index": _suite(leaks, suite_index),
+        "sources": {source: tables.described() for source, tables in read.items()},
         "counts": counts.of_records(rows, left.records),
         **({"near_duplicates": asdict(near)} if near else {}),
         "judgements": counts.of_judgements(judged, left.judgements),
@@ -228,73 +218,61 @@ def build(
         diff=changes,
         to_withdraw=left.to_record,
         unknown_withdrawn=left.unknown,
-        renamed=_write_renamed(beside_release(place), names),
+        renamed=renamed.write_names(renamed.beside(place), names),
     )
 
 
-# ---- sources --------------------------------------------------------------------------------------------
+def work_folder(out: Path, repository: str) -> Path:
+    """Return where an engine's work files lie unless the user says so: beside the release, never within it."""
+    place = out / repository
+    return place.parent / f".{place.name}.work"
 
 
-def _check_language(source: str, tables: SourceTables, language: languages.Language) -> None:
-    found = tables.facts.get("language", language.code)
-    if found != language.code:
-        raise LrlError(
-            f"source {source}: language is {found} (campaign.toml), and the builder's is {language.code}"
-        )
+# ---- rows -----------------------------------------------------------------------------------------------
 
 
-def _located(rows: pa.Table) -> pa.Table:
-    """Say of every record that could not be read where it stands, so that its owner finds it."""
-    columns = ["mark.source", "detail.source", "file_sha256", "row"]
-    details = [
-        f"file {row['file_sha256'][:12]} row {row['row']}: {row['detail.source'] or 'unknown'}"
-        if row["mark.source"] == "unreadable"
-        else row["detail.source"]
-        for row in rows.select(columns).to_pylist()
-    ]
-    return add_column(rows, "detail.source", details, pa.string())
+def _read(
+    chosen: Sequence[tuple[Source, Path | None]],
+    lock_file: Path | None,
+    language: languages.Language,
+    progress: Progress,
+) -> dict[str, SourceTables]:
+    """Read the sources, by name."""
+    read: dict[str, SourceTables] = {}
+    for source, path in chosen:
+        progress(f"read {source.name}")
+        try:
+            tables = lock.read(source, path, lock_file)
+        except NoAnswer as problem:
+            raise LrlError(
+                f"source {source.name}: {problem}; --only NAME reads other sources alone"
+            ) from None
+        found = tables.facts.get("language", language.code)
+        if found != language.code:
+            raise LrlError(
+                f"source {source.name}: language is {found} (campaign.toml), and the builder's is {language.code}"
+            )
+        read[source.name] = tables
+    if not any(tables.candidates.num_rows for tables in read.values()):
+        raise LrlError(f"{', '.join(read)}: no records at all, so there is nothing to build")
+    return read
 
 
-def _workers(read: Mapping[str, SourceTables]) -> frozenset[str]:
-    columns = [
-        table["worker"] for tables in read.values() for table in (tables.candidates, tables.judgements)
-    ]
-    return frozenset(worker for column in columns for worker in column.to_pylist() if worker)
+def _row_local(
+    steps: Mapping[str, Filter], worker_ids: WorkerIds, names: Names, leaks: Contamination | None
+) -> list[blocks.Step]:
+    """Return what looks at one row alone, in the order of `schema.FILTER_ORDER`."""
+    local: dict[str, blocks.Step] = {
+        name: step for name, step in steps.items() if name not in AFTER_THE_CROWD
+    }
+    local |= {"worker_ids": worker_ids, "identity": names}
+    local.pop("contamination", None)
+    if leaks is not None:
+        local["contamination"] = leaks
+    return [local[name] for name in schema.FILTER_ORDER if name in local]
 
 
-# ---- names and votes ------------------------------------------------------------------------------------
-
-
-def _key(rows: pa.Table, read: Mapping[str, SourceTables], public: bool, first: bool) -> bytes | None:
-    private = pc.any(rows["keyed_id"]).as_py() or rows["worker"].null_count < rows.num_rows
-    if not private and not any(tables.judgements.num_rows for tables in read.values()):
-        return None
-    return pseudonyms.SAMPLE_KEY if public else pseudonyms.load_key(may_create=first)
-
-
-def _continues_a_sample(read: Mapping[str, SourceTables], before: earlier.Previous | None) -> bool:
-    """Say whether a sample campaign goes on from a release of `--sample`, so under the key that is public."""
-    if before is None or before.fingerprint != pseudonyms.fingerprint(pseudonyms.SAMPLE_KEY):
-        return False
-    return all(tables.facts.get("sample") for tables in read.values())
-
-
-def _checked_names(
-    rows: pa.Table,
-    read: Mapping[str, SourceTables],
-    before: earlier.Previous | None,
-    key: bytes | None,
-    old_key: bytes | None,
-) -> dict[str, str]:
-    """Return old → new name where the pseudonym key changed, and refuse a key that is not the expected one."""
-    if before is None:
-        return {}
-    if key is None:
-        if old_key is not None:
-            raise LrlError("--rekey: nothing that was read has private ids, so there is nothing to translate")
-        return {}
-    before.check_key(key, old_key)
-    return earlier.translation(rows, read, old_key, key) if old_key else {}
+# ---- votes ----------------------------------------------------------------------------------------------
 
 
 def _with_helpfulness(
@@ -330,17 +308,6 @@ def _complete(rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _inputs(tables: SourceTables) -> dict[str, Any]:
-    return {
-        **tables.facts,
-        "revision": tables.revision,
-        "inputs": [
-            asdict(entry) for entry in sorted(tables.inputs, key=lambda entry: (entry.name, entry.sha256))
-        ],
-        "left_out": dict(sorted(tables.left_out.items())),
-    }
-
-
 def _rubric(judged: pa.Table) -> dict[str, Any]:
     means = rubric.means(judged)
     return {"rubric": means} if means else {}
@@ -357,12 +324,3 @@ def _suite(looked_for: Contamination | None, path: Path | None) -> dict[str, Any
         return None
     told = {"tasks": looked_for.index.summary(), "thresholds": looked_for.settings()}
     return {"sha256": manifest.file_entry(path)["sha256"], **told}
-
-
-def _write_renamed(path: Path, names: Mapping[str, str]) -> Path | None:
-    """Keep old → new names beside the release, for `lrl diff`: published, they would undo the new key."""
-    path.unlink(missing_ok=True)
-    if not names:
-        return None
-    private.write(path, json.dumps(names, indent=0, sort_keys=True) + "\n")
-    return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +45,38 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or path
         raise LrlError(f"{path}: cannot be written ({where}: {error.strerror or error})") from None
+
+
+@contextmanager
+def bars() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int], None]]]:
+    """Show on stderr what a command is at: yields (name of a step) and (stage, finished tasks, all tasks) to call.
+
+    Where nobody watches, in a job's log, a stage is one line when it is done.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    text = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as shown:
+        at = shown.add_task("reading", total=None)
+
+        def step(name: str) -> None:
+            shown.reset(at, description=name, total=None)
+
+        def tasks(stage: str, done: int, total: int) -> None:
+            if err.is_terminal:
+                shown.update(at, description=stage, completed=done, total=total)
+            elif done == total:
+                err.print(f"{stage}: {counted(total, 'task')} done")
+
+        yield step, tasks
 
 
 def use(endpoint: str | None) -> None:

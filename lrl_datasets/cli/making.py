@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lrl_datasets.cli.console import Endpoint, err, out, say, use
+from lrl_datasets.cli.console import Endpoint, bars, err, out, say, use
 from lrl_datasets.errors import LrlError
 
 commands = typer.Typer()
@@ -52,15 +52,50 @@ def build(
         ),
     ] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the release.")] = Path("build"),
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="local|dask", help="Where the work is done: processes of this machine, or a Dask cluster."
+        ),
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(help="Processes to start; default: as many as there are cores.")
+    ] = None,
+    memory: Annotated[
+        str,
+        typer.Option(
+            metavar="SIZE", help="What one worker may hold; it is stopped when it needs more. At least 512MB."
+        ),
+    ] = "2GB",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="With dask: a running scheduler (tcp://HOST:8786); default: one for this build.",
+        ),
+    ] = None,
+    work: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="Work files, where every worker sees them; default: beside the release."
+        ),
+    ] = None,
     endpoint: Endpoint = None,
 ) -> None:
     """Build a release folder and print its funnel.
 
+    More than 10,000 rows are worked on in blocks by several processes. What they finish lies in a folder of work files
+    (.NAME.work beside the release; it holds raw rows, so only you may read it) until the build succeeds.
+    After Ctrl-C, a crash or a full disk the same command goes on where it stopped.
+    Neither engine nor workers change the release.
+
     Near-copies of withdrawn rows, and the new names of the withdrawn after --rekey, are added to `withdrawn.txt`.
     """
     use(endpoint)
+    from lrl_datasets import engine as engines
     from lrl_datasets import pseudonyms, report
     from lrl_datasets.build import build as run
+    from lrl_datasets.build import work_folder
     from lrl_datasets.builders import find, script
     from lrl_datasets.lock import beside as lock_beside
     from lrl_datasets.release import withdrawal
@@ -70,12 +105,14 @@ def build(
     given = dict(_name_and_path(text) for text in source or [])
     name, found = find(builder)
     lock_file = lock_beside(script(builder))
-    with err.status("reading") as status:
+    options = engines.Options(engine, workers, engines.parse_memory(memory), scheduler)
+    place = work or str(work_folder(out_dir, found.repository))
+    with bars() as (step, tasks), engines.start(options, work=place, progress=tasks) as running:
         built = run(
             found, name=name, out=out_dir, version=version, sample=sample, given=given, only=only or [],
             suite_index=suite_index, script_sha256=file_entry(script(builder))["sha256"], previous=previous,
             rekey=rekey, beside=script(builder).parent, lock_file=lock_file if lock_file.is_file() else None,
-            progress=status.update,
+            engine=running, progress=step,
         )  # fmt: skip
     added = {file: withdrawal.add(file, lines) for file, lines in built.to_withdraw.items()}
     out.print(report.funnel(built.manifest))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrl_datasets.engine import files
+from lrl_datasets.engine.options import Options
 from lrl_datasets.engine.stages import Engine, Task
 from lrl_datasets.errors import LrlError
 
@@ -20,28 +21,35 @@ if TYPE_CHECKING:
 Step = Callable[["pa.Table"], "pa.Table"]
 """A filter, or any function of a table that gives the same rows in the same order."""
 
-ROWS = 10_000
-"""Most rows of a block: a second or a few of work, so that little is lost with a worker."""
 SHARE = 64
 """Most bytes of a block: this part of what a worker may hold. As Python objects a text takes some ten times its bytes,
 and each step holds the messages before and after it."""
 
 
-def through(engine: Engine | None, table: pa.Table, steps: Sequence[Step], name: str = "rows") -> pa.Table:
+def through(
+    engine: Engine | None,
+    table: pa.Table,
+    steps: Sequence[Step],
+    name: str = "rows",
+    progress: Callable[[str], None] = lambda step: None,
+) -> pa.Table:
     """Return the rows after all steps, in their order.
 
-    One block is done in this process and in memory; more of them are a stage of the engine.
+    Without an engine, or where there is one block, they are done in this process and in memory, block by block; more
+    of them are a stage of the engine.
 
     Parameters
     ----------
     engine
-        None: in this process, whatever it takes.
+        None: this process.
     table
         The rows. Errors name them by the columns `source`, `file` and `row`, where it has them.
     steps
         Called one after the other on each block.
     name
         The stage's name.
+    progress
+        Called with a step's name as it begins on a block in this process, or with the stage's.
 
     Raises
     ------
@@ -50,9 +58,11 @@ def through(engine: Engine | None, table: pa.Table, steps: Sequence[Step], name:
     """
     import pyarrow as pa
 
-    blocks = [table] if engine is None else list(cut(table, engine.memory // SHARE))
-    if engine is None or (len(blocks) <= 1 and engine.options.engine == "local"):
-        return apply(steps, table)
+    options = engine.options if engine is not None else Options()
+    blocks = list(cut(table, options.memory // SHARE, options.block_rows)) or [table]
+    if engine is None or (len(blocks) == 1 and engine.options.engine == "local"):
+        return pa.concat_tables([apply(steps, block, progress) for block in blocks])
+    progress(name)
     inputs = [engine.put(f"{name}-in", block) for block in blocks]
     outputs = engine.stage(
         name, block_through, [Task([path]) for path in inputs], tuple(steps), keeps_rows=True
@@ -60,7 +70,7 @@ def through(engine: Engine | None, table: pa.Table, steps: Sequence[Step], name:
     return pa.concat_tables([files.read(path) for path in outputs])
 
 
-def cut(table: pa.Table, most_bytes: int, most_rows: int = ROWS) -> Iterator[pa.Table]:
+def cut(table: pa.Table, most_bytes: int, most_rows: int) -> Iterator[pa.Table]:
     """Cut a table into blocks of at most so many rows and bytes; a row that is larger is a block of its own."""
     for start in range(0, table.num_rows, most_rows):
         yield from _halved(table.slice(start, most_rows), most_bytes)
@@ -81,9 +91,12 @@ def block_through(inputs: Sequence[str], output: str, steps: Sequence[Step]) -> 
     files.write(output, apply(steps, files.read(path)).combine_chunks())
 
 
-def apply(steps: Sequence[Step], table: pa.Table) -> pa.Table:
+def apply(
+    steps: Sequence[Step], table: pa.Table, progress: Callable[[str], None] = lambda step: None
+) -> pa.Table:
     """Call the steps one after the other; a failure names the step, and the row that it fails on."""
     for step in steps:
+        progress(_name(step))
         try:
             after = step(table)
         except Exception as error:

@@ -32,8 +32,8 @@ class Options:
     """Bytes that one worker may hold. Blocks and key ranges are cut by it, and never by the number of workers."""
     scheduler: str | None = None
     """Address of a running Dask scheduler (`tcp://host:8786`); without it one is started for the run."""
-    work: str | None = None
-    """Folder or fsspec URL of the work files, on storage that every worker sees; by default beside the release."""
+    block_rows: int = 10_000
+    """Most rows of a block: a second or a few of work, so that little is lost with a worker."""
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:

@@ -263,7 +263,8 @@ def translation(
     old_key, key
         The previous release's and this one's.
     """
-    old, new = Identity(old_key)(rows), Identity(key)(rows)
+    unnamed = rows.drop_columns([name for name in ("id",) if name in rows.column_names])
+    old, new = Identity(old_key)(unnamed), Identity(key)(unnamed)
     names = {
         was: now
         for column in ("id", "annotator")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lrl_datasets import schema
+from lrl_datasets import private, schema
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import add_column
 from lrl_datasets.release.locations import Release
@@ -78,6 +78,15 @@ def keys_differ(before: Release, after: Release) -> bool:
 def beside(folder: Path) -> Path:
     """Return where a build with `--rekey` leaves the translation: beside the release, never in it."""
     return folder.with_name(f"{folder.name}.renamed.json")
+
+
+def write_names(path: Path, names: Mapping[str, str]) -> Path | None:
+    """Keep old → new names beside the release, for `lrl diff`: published, they would undo the new key."""
+    path.unlink(missing_ok=True)
+    if not names:
+        return None
+    private.write(path, json.dumps(names, indent=0, sort_keys=True) + "\n")
+    return path
 
 
 def read_names(path: Path) -> dict[str, str]:

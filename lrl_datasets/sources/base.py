@@ -8,9 +8,10 @@ all (missing, empty, without a required column) is an `LrlError` that names the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -42,6 +43,24 @@ class SourceTables:
     """(file, row, bytes) of records that could not be read, for the local quarantine file."""
     facts: dict[str, object] = field(default_factory=dict)
     """What the card and the manifest say of the source: repo, licence note, sample, stages and rules."""
+
+    def described(self) -> dict[str, Any]:
+        """Return what the manifest says of the source."""
+        inputs = [
+            asdict(entry) for entry in sorted(self.inputs, key=lambda entry: (entry.name, entry.sha256))
+        ]
+        left_out = dict(sorted(self.left_out.items()))
+        return {**self.facts, "revision": self.revision, "inputs": inputs, "left_out": left_out}
+
+
+def workers_of(read: Mapping[str, SourceTables]) -> frozenset[str]:
+    """Return everybody who wrote or judged in any of the sources, by raw id."""
+    columns = [
+        table["worker"].unique()
+        for tables in read.values()
+        for table in (tables.candidates, tables.judgements)
+    ]
+    return frozenset(worker for column in columns for worker in column.to_pylist() if worker)
 
 
 class Source(Protocol):

@@ -11,6 +11,9 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lrl_datasets import private
 from lrl_datasets.sources.base import SourceTables
 
@@ -28,6 +31,19 @@ def write(path: Path, read: Mapping[str, SourceTables]) -> list[str]:
     if entries:
         private.write(path, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries))
     return [f"{entry['file']} row {entry['row']}: {entry['detail']}" for entry in entries]
+
+
+def located(rows: pa.Table) -> pa.Table:
+    """Say of every record that could not be read where it stands, so that its owner finds it."""
+    details = rows["detail.source"].to_pylist()
+    unreadable = pc.indices_nonzero(pc.fill_null(pc.equal(rows["mark.source"], "unreadable"), False))
+    columns = ["detail.source", "file_sha256", "row"]
+    for at, row in zip(
+        unreadable.to_pylist(), rows.select(columns).take(unreadable).to_pylist(), strict=True
+    ):
+        details[at] = f"file {row['file_sha256'][:12]} row {row['row']}: {row['detail.source'] or 'unknown'}"
+    at = rows.schema.get_field_index("detail.source")
+    return rows.set_column(at, rows.schema.field(at), pa.array(details, pa.string()))
 
 
 def _entries(read: Mapping[str, SourceTables]) -> Iterator[dict[str, object]]:
