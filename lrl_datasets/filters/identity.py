@@ -133,6 +133,12 @@ def content_hash(messages: Sequence[Mapping[str, str | None]] | None) -> str | N
 PROMPT_KEY = pa.binary(16)
 
 
+def prompt_keys(table: pa.Table) -> pa.Array:
+    """Return the `prompt_key` that `Names` gives each row."""
+    prompts = ("\n".join(told or "" for _, told in turns[:-1]) if turns else "" for turns in _turns(table))
+    return pa.array([hashed_prompt(prompt) for prompt in prompts], PROMPT_KEY)
+
+
 def hashed_prompt(prompt: str) -> bytes | None:
     """Return the hash of what comes before the last answer, normalised for comparison; null where that is nothing."""
     key = match_key(prompt)

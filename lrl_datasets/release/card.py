@@ -17,6 +17,7 @@ from typing import Any
 
 import jinja2
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from lrl_datasets import card_validator, languages, pseudonyms, schema
@@ -94,19 +95,21 @@ def facts(content: Mapping[str, Any], configs: Mapping[str, Mapping[str, pa.Tabl
         Config → split → rows.
     """
     columns = ["id", "license", "creation_method", "messages"]
-    published = [
-        row for table in configs.get("default", {}).values() for row in table.select(columns).to_pylist()
-    ]
+    published = pa.concat_tables(
+        [table.select(columns) for table in configs.get("default", {}).values()]
+        or [schema.SFT.empty_table().select(columns)]
+    )
     example: dict[str, str] = {}
-    if published:
-        messages = min(published, key=lambda row: row["id"])["messages"]
+    if published.num_rows:
+        first = pc.index(published["id"], pc.min(published["id"]))
+        messages = published["messages"][first.as_py()].as_py()
         example = {"prompt": messages[0]["content"], "answer": messages[-1]["content"]}
     votes = [table.filter(table["counted"]) for table in configs.get("annotations", {}).values()]
     return Facts(
         title=content["title"],
         language=languages.load(content["language"]["code"]),
-        licenses=sorted({row["license"] for row in published} - {None}),
-        creation_methods=sorted({row["creation_method"] for row in published}),
+        licenses=sorted({*pc.unique(published["license"]).to_pylist()} - {None}),
+        creation_methods=sorted(pc.unique(published["creation_method"]).to_pylist()),
         agreement={name: _agreement(found) for name, found in sorted(content["agreement"].items())},
         counted=Counter(question for table in votes for question in table["question"].to_pylist()),
         example=example,

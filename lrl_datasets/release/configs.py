@@ -10,11 +10,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets import schema
-from lrl_datasets.filters.base import add_column
+from lrl_datasets.filters.base import add_column, true_rows
 from lrl_datasets.release.splits import first_marks
 
 Configs = dict[str, dict[str, pa.Table]]
@@ -38,16 +39,15 @@ def divide(
         What people who saw both said of two answers.
     """
     reasons = first_marks(rows, schema.FILTER_ORDER)
-    rows = rows.append_column("reason", reasons["reason"])
-    rows = rows.append_column("filter", reasons["filter"]).append_column("detail", reasons["detail"])
-    published = rows.filter(pc.is_null(rows["reason"]))
+    for name in reasons.column_names:
+        rows = rows.append_column(name, reasons[name])
+    published = pc.is_null(rows["reason"])
+    refused = _without_leaked_text(rows.filter(pc.is_valid(rows["reason"])))
     configs: Configs = {
-        "default": _by_split(published, schema.SFT),
+        "default": _by_split(rows, schema.SFT, published),
         "preference": _by_split(preferences(rows, minimum_margin, compared), schema.PREFERENCE),
         "annotations": {"train": _sorted(annotations, schema.ANNOTATIONS)},
-        "rejected": {
-            "train": _sorted(_without_leaked_text(rows.filter(pc.is_valid(rows["reason"]))), schema.REJECTED)
-        },
+        "rejected": {"train": _sorted(refused, schema.REJECTED)},
     }
     present = {name: {s: t for s, t in splits.items() if t.num_rows} for name, splits in configs.items()}
     return {name: splits for name, splits in present.items() if splits}
@@ -88,12 +88,14 @@ def preferences(rows: pa.Table, minimum_margin: float, compared: Compared | None
     direct, smallest = (compared.of(), compared.minimum) if compared else ({}, 0.0)
     among = {name for pair in direct for name in pair}
     marks = [name for name in rows.column_names if name.startswith("mark.") and name != "mark.helpfulness"]
+    asked = pc.or_(
+        pc.is_valid(rows["helpfulness"]), pc.is_in(rows["id"], pa.array(sorted(among), pa.string()))
+    )
+    for mark in marks:
+        asked = pc.and_(asked, pc.is_null(rows[mark]))
     judged: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows.to_pylist():
-        if (row["helpfulness"] is not None or row["id"] in among) and all(
-            row[mark] is None for mark in marks
-        ):
-            judged[json.dumps([row["source"], row["license"], row["messages"][:-1]])].append(row)
+    for row in rows.filter(asked).to_pylist():
+        judged[json.dumps([row["source"], row["license"], row["messages"][:-1]])].append(row)
     pairs = []
     for answers in judged.values():
         for chosen in answers:
@@ -134,20 +136,31 @@ def _pair(chosen: dict[str, Any], rejected: dict[str, Any], told: dict[str, Any]
     }
 
 
-def _by_split(rows: pa.Table, contract: pa.Schema) -> dict[str, pa.Table]:
-    return {split: _sorted(rows.filter(pc.equal(rows["split"], split)), contract) for split in schema.SPLITS}
+def _by_split(rows: pa.Table, contract: pa.Schema, chosen: pa.Array | None = None) -> dict[str, pa.Table]:
+    found = {}
+    for split in schema.SPLITS:
+        here = pc.equal(rows["split"], split)
+        found[split] = _sorted(rows, contract, here if chosen is None else pc.and_(here, chosen))
+    return found
 
 
-def _sorted(rows: pa.Table, contract: pa.Schema) -> pa.Table:
-    rows = rows.select(contract.names).cast(contract)
+def _sorted(rows: pa.Table, contract: pa.Schema, chosen: pa.Array | None = None) -> pa.Table:
+    """Return the chosen rows in the columns of a contract, sorted by all that are no lists; copied once."""
+    rows = rows.select(contract.names)
     flat = [name for name in contract.names if not pa.types.is_nested(contract.field(name).type)]
-    return rows.sort_by([(name, "ascending") for name in flat]).combine_chunks()
+    places = pa.array(np.arange(rows.num_rows)) if chosen is None else pa.array(true_rows(chosen))
+    first = rows[flat[0]].take(places)
+    if pc.count_distinct(first).as_py() < len(first):
+        order = pc.sort_indices(rows.select(flat).take(places), [(name, "ascending") for name in flat])
+    else:
+        order = pc.sort_indices(first)  # nothing is left for the other columns to decide
+    return rows.take(places.take(order)).cast(contract).combine_chunks()
 
 
 def _without_leaked_text(rejected: pa.Table) -> pa.Table:
     # Whatever reason came first: text of the evaluation suite is never published again.
     if "mark.contamination" not in rejected.column_names:
         return rejected
-    rows = rejected.select(["messages", "mark.contamination"]).to_pylist()
-    messages = [row["messages"] if row["mark.contamination"] is None else None for row in rows]
-    return add_column(rejected, "messages", messages, schema.MESSAGES)
+    leaked = np.asarray(pc.is_valid(rejected["mark.contamination"]))
+    places = pa.array(np.arange(rejected.num_rows), mask=leaked)
+    return add_column(rejected, "messages", rejected["messages"].take(places), schema.MESSAGES)

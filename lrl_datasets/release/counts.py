@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lrl_datasets import schema
 from lrl_datasets.release.splits import first_marks
@@ -21,20 +22,18 @@ def of_records(rows: pa.Table, withdrawn: Counter[str] | None = None) -> dict[st
     """
     withdrawn = withdrawn or Counter()
     marks = first_marks(rows, schema.FILTER_ORDER)
-    reasons, filters = marks["reason"].to_pylist(), marks["filter"].to_pylist()
     by_source: dict[str, Counter[str]] = {}
-    for source, split, reason in zip(
-        rows["source"].to_pylist(), rows["split"].to_pylist(), reasons, strict=True
-    ):
-        by_source.setdefault(source, Counter())[reason or split] += 1
+    ends = pa.table({"source": rows["source"], "end": pc.coalesce(marks["reason"], rows["split"])})
+    for (source, end), n in _counted(ends).items():
+        by_source.setdefault(source, Counter())[end] += n
     for source, n in sorted(withdrawn.items()):
         by_source.setdefault(source, Counter())["withdrawn"] = n
-    rejected = [(step, reason) for step, reason in zip(filters, reasons, strict=True) if reason is not None]
-    funnel = Counter(rejected)
+    funnel = _counted(marks.select(["filter", "reason"]).filter(pc.is_valid(marks["reason"])))
+    rejected = sum(funnel.values())
     return {
         "records": rows.num_rows + withdrawn.total(),
-        "published": rows.num_rows - len(rejected),
-        "rejected": len(rejected),
+        "published": rows.num_rows - rejected,
+        "rejected": rejected,
         "withdrawn": withdrawn.total(),
         "funnel": [
             {"filter": step, "reason": reason, "rows": funnel[step, reason]}
@@ -43,10 +42,15 @@ def of_records(rows: pa.Table, withdrawn: Counter[str] | None = None) -> dict[st
             if (step, reason) in funnel
         ],
         "by_source": {source: dict(sorted(counter.items())) for source, counter in by_source.items()},
-        "masked": dict(
-            sorted(Counter(kind for kinds in rows["masked"].to_pylist() for kind in kinds or ()).items())
-        ),
+        "masked": dict(sorted(_counted(pa.table({"kind": pc.list_flatten(rows["masked"])})).items())),
     }
+
+
+def _counted(table: pa.Table) -> dict[Any, int]:
+    """Count equal rows, in the order in which they first come; a row of one column goes by its value."""
+    groups = table.group_by(table.column_names, use_threads=False).aggregate([([], "count_all")])
+    *columns, counts = (groups[name].to_pylist() for name in (*table.column_names, "count_all"))
+    return dict(zip(columns[0] if len(columns) == 1 else zip(*columns, strict=True), counts, strict=True))
 
 
 def of_judgements(judged: pa.Table, withdrawn: int = 0) -> dict[str, Any]:

@@ -283,14 +283,13 @@ def split_map(rows: pa.Table, previous: Previous | None, withdrawn: Collection[s
     A record that comes back must find its old split, and show whether its text is still the one that was judged. The
     withdrawn ones are in no split map.
     """
-    columns = [rows[name].to_pylist() for name in ("id", "split", "content_hash")]
-    found = {name: (split, text) for name, split, text in zip(*columns, strict=True)}
-    if previous is not None:
-        earlier = {
-            name: (split, previous.content_hashes.get(name))
-            for name, split in previous.splits.items()
-            if name not in withdrawn
-        }
-        found = earlier | found
-    listed = [{"id": name, "split": split, "content_hash": text} for name, (split, text) in found.items()]
-    return pa.Table.from_pylist(listed, schema=schema.SPLIT_MAP)
+    found = rows.select(schema.SPLIT_MAP.names).cast(schema.SPLIT_MAP)
+    if previous is None:
+        return found
+    read = set(rows["id"].to_pylist())
+    earlier = [
+        {"id": name, "split": split, "content_hash": previous.content_hashes.get(name)}
+        for name, split in previous.splits.items()
+        if name not in withdrawn and name not in read
+    ]
+    return pa.concat_tables([found, pa.Table.from_pylist(earlier, schema=schema.SPLIT_MAP)])

@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from lrl_datasets import schema
 from lrl_datasets.filters.base import add_column, add_mark
+from lrl_datasets.filters.identity import prompt_keys
 from lrl_datasets.filters.normalise import match_key
-from lrl_datasets.filters.union_find import UnionFind
 from lrl_datasets.release.previous import Previous
 
-Row = dict[str, object]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -80,22 +82,16 @@ def with_groups(
     gone = previous.not_read(table["id"]) if previous else None
     if previous is not None and gone is not None and gone.num_rows:
         tied = pa.concat_tables([table.select(gone.column_names), gone])
-        tied = (
-            cluster(tied)
-            if cluster
-            else add_column(tied, "cluster", tied["id"].combine_chunks(), pa.string())
-        )
-        sets = groups(tied)
-        smallest: dict[str, str] = {}
-        for name, one in zip(table["id"].to_pylist(), sets, strict=False):
-            smallest[one] = min(name, smallest.get(one, name))
-        names = [smallest[one] for one in sets[: table.num_rows]]
-        for name, one in zip(gone["id"].to_pylist(), sets[table.num_rows :], strict=True):
-            if one in smallest:
-                had = (previous.published[name], inherited.get(smallest[one], "train"))
-                inherited[smallest[one]] = max(had, key=schema.SPLITS.index)
+        tied = cluster(tied) if cluster else add_column(tied, "cluster", tied["id"], pa.string())
+        sets = _codes(groups(tied))
+        names = _smallest(table["id"], sets[: table.num_rows])
+        named = dict(zip(sets.tolist(), names.to_pylist(), strict=False))
+        for name, one in zip(gone["id"].to_pylist(), sets[table.num_rows :].tolist(), strict=True):
+            if one in named:
+                had = (previous.published[name], inherited.get(named[one], "train"))
+                inherited[named[one]] = max(had, key=schema.SPLITS.index)
     table = add_column(table, "group", names, pa.string())
-    return add_column(table, "inherited", [inherited.get(name) for name in names], pa.string())
+    return add_column(table, "inherited", _looked_up(names, inherited), pa.string())
 
 
 def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) -> pa.Table:
@@ -117,75 +113,142 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
         The same rows in the same order with `split` (the one it had; of a new row its group's) and
         `mark.held_out`, `mark.duplicates` and their details.
     """
-    columns = (
-        "id", "group", "inherited", "cluster", "creation_method", "may_hold_out", "helpfulness", "n_votes",
-    )  # fmt: skip
-    rows = table.select(columns).to_pylist()
-    group_split = _of_groups(rows, splits, previous)
-    kept = previous.splits if previous else {}
-    row_split = [kept.get(row["id"], group_split[row["group"]]) for row in rows]
-    table = add_column(table, "split", row_split, pa.string())
-    held_out = [
-        "held_out_relative"
-        if split != group_split[row["group"]] or (split != "train" and not _may_be_held_out(row))
-        else None
-        for row, split in zip(rows, row_split, strict=True)
-    ]
-    held_out_details = [
-        f"group is in {group_split[row['group']]}" if m else None
-        for row, m in zip(rows, held_out, strict=True)
-    ]
-    table = add_mark(table, "held_out", held_out, held_out_details)
+    holdable = pc.and_(
+        pc.fill_null(table["may_hold_out"], False),
+        pc.is_in(table["creation_method"], value_set=pa.array(schema.HUMAN_ORIGIN)),
+    )
+    of_group = _of_groups(table, np.asarray(holdable), splits, previous)
+    kept = _looked_up(table["id"], previous.splits if previous else {})
+    split = pc.coalesce(kept, of_group)
+    table = add_column(table, "split", split, pa.string())
+    stays_in_train = pc.equal(split, "train")
+    misplaced = pc.not_equal(split, of_group)
+    held_out = pc.or_(misplaced, pc.invert(pc.or_(stays_in_train, holdable)))
+    why = pc.binary_join_element_wise("group is in ", of_group, "")
+    table = add_mark(
+        table, "held_out", _where(held_out, "held_out_relative"), pc.if_else(held_out, why, _NOTHING)
+    )
 
-    stays: dict[str, Row] = {}
-    unmarked = [reason is None for reason in first_marks(table, schema.FILTER_ORDER)["reason"].to_pylist()]
-    for row, free in zip(rows, unmarked, strict=True):
-        best = stays.get(row["cluster"])
-        if free and (best is None or _preference(row, previous) < _preference(best, previous)):
-            stays[row["cluster"]] = row
-    marks, details = [], []
-    for row, free in zip(rows, unmarked, strict=True):
-        loses = free and stays[row["cluster"]] is not row
-        marks.append("duplicate" if loses else None)
-        details.append(f"of {stays[row['cluster']]['id']}" if loses else None)
-    return add_mark(table, "duplicates", marks, details)
+    free = pc.is_null(first_marks(table, schema.FILTER_ORDER)["reason"])
+    stays = _staying(table, np.asarray(free), previous)
+    loses = pa.array(np.asarray(free) & (stays != np.arange(table.num_rows)))
+    of = pc.binary_join_element_wise("of ", table["id"].take(pa.array(stays)), "")
+    return add_mark(table, "duplicates", _where(loses, "duplicate"), pc.if_else(loses, of, _NOTHING))
 
 
-def _of_groups(rows: list[Row], splits: Splits, previous: Previous | None) -> dict[str, str]:
-    """Return each group's split: the strongest that a member had or inherits, else train or drawn."""
-    members: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        members[str(row["group"])].append(row)
-    found = {}
-    for group, listed in members.items():
-        ids = [str(row["id"]) for row in listed]
-        had = [previous.splits[name] for name in ids if name in previous.splits] if previous else []
-        had += [str(row["inherited"]) for row in listed if row["inherited"] is not None]
-        if had:
-            found[group] = max(had, key=schema.SPLITS.index)  # train, validation, test: from weak to strong
-        elif any(_may_be_held_out(row) for row in listed):
-            found[group] = splits.draw(min(previous.drawn_as(name) for name in ids) if previous else group)
-        else:
-            found[group] = "train"
-    return found
+_NOTHING = pa.scalar(None, pa.string())
 
 
-def groups(table: pa.Table) -> list[str]:
+def _where(here: pa.Array, text: str) -> pa.Array:
+    return pc.if_else(here, pa.scalar(text), _NOTHING)
+
+
+def _of_groups(
+    table: pa.Table, holdable: NDArray[np.bool_], splits: Splits, previous: Previous | None
+) -> pa.Array:
+    """Return the split of each row's group: the strongest that a member had or inherits, else train or drawn."""
+    encoded = table["group"].combine_chunks().dictionary_encode()
+    group = np.asarray(encoded.indices)
+    count = len(encoded.dictionary)
+    strength = np.full(count, -1)  # train, validation, test: from weak to strong
+    kept = _looked_up(table["id"], previous.splits if previous else {})
+    for had in (kept, table["inherited"]):
+        known = np.flatnonzero(np.asarray(pc.is_valid(had)))
+        stronger = np.asarray(pc.index_in(had.take(pa.array(known)), value_set=pa.array(schema.SPLITS)))
+        np.maximum.at(strength, group[known], stronger)
+    new = (strength < 0) & (np.bincount(group, weights=holdable, minlength=count) > 0)
+    names = dict(
+        zip(np.flatnonzero(new).tolist(), encoded.dictionary.filter(pa.array(new)).to_pylist(), strict=True)
+    )
+    if previous is not None:
+        drawn_as: dict[int, str] = {}
+        rows = np.flatnonzero(new[group])
+        for one, name in zip(group[rows].tolist(), table["id"].take(pa.array(rows)).to_pylist(), strict=True):
+            earlier = previous.drawn_as(name)
+            drawn_as[one] = min(earlier, drawn_as.get(one, earlier))
+        names = drawn_as
+    for one, name in names.items():
+        strength[one] = schema.SPLITS.index(splits.draw(name))
+    return pa.array(schema.SPLITS).take(pa.array(np.maximum(strength, 0)[group]))
+
+
+def _staying(table: pa.Table, free: NDArray[np.bool_], previous: Previous | None) -> Numbers:
+    """Return, for each free row, the free row of its cluster that stays; for the others themselves.
+
+    The first by: held out before, published before, helpfulness (null last), votes, id.
+    """
+    cluster = _codes(table["cluster"])
+    stays = np.arange(table.num_rows)
+    rows = np.flatnonzero(free)
+    rows = rows[np.bincount(cluster[rows], minlength=len(stays))[cluster[rows]] > 1]
+    some = table.select(["id", "helpfulness", "n_votes"]).take(pa.array(rows))
+    names, before = some["id"], np.full(len(rows), 2)
+    if previous is not None:
+        listed = names.to_pylist()
+        had = [previous.published.get(name) for name in listed]
+        before = np.array([2 if split is None else int(split == "train") for split in had], int)
+        names = pa.chunked_array([pa.array([previous.drawn_as(name) for name in listed], pa.string())])
+    helpfulness = np.asarray(pc.fill_null(some["helpfulness"], -1.0))
+    votes = np.asarray(pc.fill_null(some["n_votes"], 0))
+    order = np.lexsort((_ranks(names), -votes, -helpfulness, before, cluster[rows]))
+    rows = rows[order]
+    _, first, size = np.unique(cluster[rows], return_index=True, return_counts=True)
+    stays[rows] = np.repeat(rows[first], size)
+    return stays
+
+
+def groups(table: pa.Table) -> pa.ChunkedArray:
     """Return each row's group: the smallest id in the closure of cluster, lineage and normalised prompt."""
-    links: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in table.select(["id", "cluster", "lineage", "messages"]).to_pylist():
-        links["cluster", row["cluster"]].append(row["id"])
-        for original in row["lineage"] or ():
-            links["lineage", original].append(row["id"])
-        prompt = prompt_key(row["messages"])
-        if prompt:
-            links["prompt", prompt].append(row["id"])
-    ids = table["id"].to_pylist()
-    sets = UnionFind(ids)
-    for linked in links.values():
-        for other in linked[1:]:
-            sets.join(linked[0], other)
-    return [sets.of(identity) for identity in ids]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    prompts = table["prompt_key"] if "prompt_key" in table.column_names else prompt_keys(table)
+    lineage = table["lineage"].combine_chunks()
+    everyone = np.arange(table.num_rows)
+    # Rows and what ties them are the nodes of a graph, and a group is what hangs together in it.
+    rows, ties, nodes = [], [], table.num_rows
+    for at, values in (
+        (everyone, table["cluster"]),
+        (everyone, prompts),
+        (np.asarray(pc.list_parent_indices(lineage)), lineage.flatten()),
+    ):
+        tied = np.asarray(pc.is_valid(values))
+        codes = _codes(values)[tied]
+        rows.append(at[tied])
+        ties.append(codes + nodes)
+        nodes += int(codes.max(initial=-1)) + 1
+    one, other = np.concatenate(rows), np.concatenate(ties)
+    graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(nodes, nodes))
+    _, sets = connected_components(graph, directed=False)
+    return _smallest(table["id"], sets[: table.num_rows].astype(np.int64))
+
+
+def _smallest(ids: pa.ChunkedArray, sets: Numbers) -> pa.ChunkedArray:
+    """Return the smallest id of each row's set."""
+    order = np.asarray(pc.sort_indices(ids))
+    first = np.full(int(sets.max(initial=-1)) + 1, -1)
+    first[sets[order[::-1]]] = order[::-1]  # the smallest is written last
+    return ids.take(pa.array(first[sets]))
+
+
+def _codes(values: pa.ChunkedArray | pa.Array) -> Numbers:
+    """Number the values: equal ones have equal numbers (nulls one of their own)."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return np.asarray(whole.dictionary_encode(null_encoding="encode").indices).astype(np.int64)
+
+
+def _ranks(values: pa.ChunkedArray) -> Numbers:
+    ranks = np.empty(len(values), np.int64)
+    ranks[np.asarray(pc.sort_indices(values))] = np.arange(len(values))
+    return ranks
+
+
+def _looked_up(names: pa.ChunkedArray, values: Mapping[str, str]) -> pa.ChunkedArray:
+    """Return what each name stands for, null where it is not there."""
+    if not values:
+        return pa.chunked_array([pa.nulls(len(names), pa.string())])
+    at = pc.index_in(names, value_set=pa.array(values.keys(), pa.string()))
+    return pa.chunked_array([pa.array(values.values(), pa.string())]).take(at)
 
 
 def prompt_key(messages: list[dict[str, str]] | None) -> str:
@@ -195,37 +258,14 @@ def prompt_key(messages: list[dict[str, str]] | None) -> str:
 
 def first_marks(table: pa.Table, order: Iterable[str]) -> pa.Table:
     """Return `reason`, `filter` and `detail` of each row: its first mark in the order given, nulls without one."""
-    names = [name for name in order if f"mark.{name}" in table.column_names]
-    marks = [table[f"mark.{name}"].to_pylist() for name in names]
-    details = [table[f"detail.{name}"].to_pylist() for name in names]
-    reasons: list[str | None] = [None] * table.num_rows
-    filters: list[str | None] = [None] * table.num_rows
-    chosen: list[str | None] = [None] * table.num_rows
-    for name, mark, detail in zip(names, marks, details, strict=True):
-        for at, reason in enumerate(mark):
-            if reason is not None and reasons[at] is None:
-                reasons[at], filters[at], chosen[at] = reason, name, detail[at]
-    text = pa.string()
-    return pa.table(
-        {
-            "reason": pa.array(reasons, text),
-            "filter": pa.array(filters, text),
-            "detail": pa.array(chosen, text),
-        }
-    )
-
-
-def _may_be_held_out(row: Row) -> bool:
-    return bool(row["may_hold_out"]) and row["creation_method"] in schema.HUMAN_ORIGIN
-
-
-def _preference(row: Row, previous: Previous | None) -> tuple[int, float, int, str]:
-    """Order the rows of a cluster: held out before, published before, helpfulness (null last), votes, id."""
-    helpfulness, votes, name = row["helpfulness"], row["n_votes"], str(row["id"])
-    before = previous.published.get(name) if previous else None
-    return (
-        2 if before is None else 1 if before == "train" else 0,
-        -helpfulness if isinstance(helpfulness, float) else 1.0,  # null last: no helpfulness is below 0
-        -votes if isinstance(votes, int) else 0,
-        previous.drawn_as(name) if previous else name,
-    )
+    nothing = pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
+    reason, by, detail = nothing, nothing, nothing
+    for name in order:
+        if f"mark.{name}" not in table.column_names or table[f"mark.{name}"].null_count == table.num_rows:
+            continue
+        mark = table[f"mark.{name}"]
+        here = pc.and_(pc.is_valid(mark), pc.is_null(reason))
+        reason = pc.if_else(here, mark, reason)
+        by = pc.if_else(here, pa.scalar(name), by)
+        detail = pc.if_else(here, table[f"detail.{name}"], detail)
+    return pa.table({"reason": reason, "filter": by, "detail": detail})

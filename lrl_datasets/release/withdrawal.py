@@ -92,6 +92,9 @@ def leave(
         for one.
     """
     asked = _remembered(rows, judged, asked, previous, files) if previous else asked
+    if not asked.rows and not asked.annotators:
+        hashes = _with_earlier(hashed(asked), previous)
+        return Left(rows, judged, Counter(), 0, asked, hashes, to_record={}, unknown=[])
     columns = ["id", "annotator", "content_hash", "source", "cluster"]
     now = {row["id"]: row for row in rows.select(columns).to_pylist()}
     before = (
@@ -291,6 +294,8 @@ def _remembered(
     rows: pa.Table, judged: pa.Table, asked: Asked, previous: Previous, files: Mapping[str, Path | None]
 ) -> Asked:
     """Add who is read again, left an earlier version, and stands in no `withdrawn.txt` any more."""
+    if not any((previous.release.manifest.get("withdrawn") or {}).values()):
+        return asked  # nobody ever left
     at = {
         ("row", name): files.get(source)
         for name, source in zip(rows["id"].to_pylist(), rows["source"].to_pylist(), strict=True)
