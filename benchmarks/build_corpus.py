@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lrl_datasets.filters.contamination import SuiteIndex, SuiteItem
+from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 
 SAMPLE = Path(__file__).parents[1] / "builders" / "samples" / "swahili"
 FILE_ROWS = 50_000

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lrl_datasets import schema
@@ -70,7 +71,7 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
                 pq.write_table(table, path, **PARQUET)
                 described.setdefault(config, {})[split] = {
                     "rows": table.num_rows,
-                    "bytes": table.nbytes,
+                    "bytes": in_memory(table),
                     "path": path.relative_to(new).as_posix(),
                     **manifest.file_entry(path),
                 }
@@ -97,6 +98,23 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
         shutil.rmtree(new, ignore_errors=True)
         raise
     return place
+
+
+def in_memory(table: pa.Table) -> int:
+    """Return the bytes of a table in Arrow's memory, whatever buffers its making left: the same for the same rows."""
+    return sum(map(_in_memory, table.columns))
+
+
+def _in_memory(values: pa.ChunkedArray) -> int:
+    rows, kind = len(values), values.type
+    nulls = (rows + 7) // 8 if values.null_count else 0
+    if pa.types.is_list(kind):
+        return nulls + 4 * (rows + 1) + _in_memory(pc.list_flatten(values))
+    if pa.types.is_struct(kind):
+        return nulls + sum(_in_memory(pc.struct_field(values, [at])) for at in range(kind.num_fields))
+    if pa.types.is_string(kind):
+        return nulls + 4 * (rows + 1) + int(pc.sum(pc.binary_length(values)).as_py() or 0)
+    return nulls + int(rows * kind.bit_width + 7) // 8
 
 
 def _swap(new: Path, place: Path) -> None:

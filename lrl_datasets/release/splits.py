@@ -136,7 +136,7 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
     return add_mark(table, "duplicates", _where(loses, "duplicate"), pc.if_else(loses, of, _NOTHING))
 
 
-_NOTHING = pa.scalar(None, pa.string())
+_NOTHING = pa.nulls(1, pa.string())[0]
 
 
 def _where(here: pa.Array, text: str) -> pa.Array:
