@@ -86,14 +86,15 @@ class Duplicates:
 
         texts = Texts.of_messages(table.column("messages"))
         bands = Bands.at(self.least_answer)
-        identity, kind, keys = texts.sketch(self.rule, bands.bands, bands.factors(self.seed))
+        sketch = texts.sketch(self.rule, bands.bands, bands.factors(self.seed))
+        identity, kind, keys = sketch.identity, sketch.kind, sketch.keys
         order = np.argsort(identity, kind="stable")
         order = order[kind[order] != kernels.NOTHING]
         new = np.r_[True, identity[order][1:] != identity[order][:-1]][: len(order)]
         first = order[new]  # of each text, in the order of their hashes
         near = np.flatnonzero(kind[first] == kernels.NEAR)
         left, right, cut = candidates([band[first[near]] for band in keys], texts)
-        del keys
+        del keys, sketch
         left, right = near[left], near[right]
         same = self.similarity(texts, first[left], first[right]) >= self.threshold
         relative = kernels.components(len(first), left[same], right[same])
@@ -148,5 +149,9 @@ def named(ids: pa.ChunkedArray, group: Array) -> pa.Array:
 def chained(relative: Array, verified: int) -> float | None:
     """Return the share of pairs inside clusters that no verified pair joins directly."""
     sizes = np.bincount(relative) if len(relative) else np.zeros(1, np.int64)
-    inside = int((sizes * (sizes - 1) // 2).sum())
+    return share_chained(int((sizes * (sizes - 1) // 2).sum()), verified)
+
+
+def share_chained(inside: int, verified: int) -> float | None:
+    """Return it from the number of pairs inside clusters and of those verified."""
     return round(1 - verified / inside, 4) if inside else None

@@ -296,12 +296,13 @@ def _shingles(words, n, size, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def sketch(batch, first, last, rule, given, table, factors, room, identity, kind, keys):  # type: ignore[no-untyped-def]
+def sketch(batch, rule, given, table, factors, room, identity, kind, keys, kept, stops):  # type: ignore[no-untyped-def]
     """Fill, for each row: what it is, the hash of its text, and its key in each band.
 
     `rule` is (words in a shingle, characters, words of the shortest text to compare, whether prompts count too),
     `given` a count of words by row where the texts are keys already, `factors` MinHash's, `room` an upper bound of
-    the words in a part.
+    the words in a part. Where `kept` has room it gets the answers' shingles behind one another, and `stops` where each
+    row's end.
     """
     valid, key = batch[4], batch[5]
     size, characters, short, prompts_too = rule
@@ -311,7 +312,9 @@ def sketch(batch, first, last, rule, given, table, factors, room, identity, kind
     shingles = np.empty(room + 2, np.uint64)
     halves = np.empty(room + 66, np.uint32)
     counts = np.zeros(5, np.int64)
-    for row in range(first, last):
+    n_kept = np.int64(0)
+    for row in range(len(valid)):
+        stops[row] = n_kept
         if not valid[row]:
             kind[row] = NOTHING
             continue
@@ -339,6 +342,10 @@ def sketch(batch, first, last, rule, given, table, factors, room, identity, kind
         identity[row] = own
         if not near:
             continue
+        if len(kept) > 0:
+            kept[n_kept : n_kept + count] = shingles[:count]
+            n_kept += count
+            stops[row] = n_kept
         for at in range(count):
             halves[at] = np.uint32(shingles[at] ^ (shingles[at] >> _HALF))
         padded = (count + 31) // 32 * 32
@@ -464,6 +471,25 @@ def _holds(slots, stamps, mask, stamp, value):  # type: ignore[no-untyped-def]
             return True
         at = (at + 1) & mask
     return False
+
+
+@compiled
+def different(hashes, starts, out, stops):  # type: ignore[no-untyped-def]
+    """Write the different ones of each list of hashes, `starts` saying where each begins; return how many in all."""
+    longest = 1
+    for number in range(len(stops)):
+        longest = max(longest, starts[number + 1] - starts[number])
+    slots = np.empty(_mask(longest) + 1, np.uint64)
+    stamps = np.zeros(len(slots), np.int64)
+    n = np.int64(0)
+    for number in range(len(stops)):
+        mask = _mask(starts[number + 1] - starts[number])
+        for at in range(starts[number], starts[number + 1]):
+            if _insert(slots, stamps, mask, number + 1, hashes[at]):
+                out[n] = hashes[at]
+                n += 1
+        stops[number] = n
+    return n
 
 
 @compiled

@@ -47,13 +47,13 @@ def near_pairs(
     both = Texts.of_strings(pa.chunked_array([*_chunks(texts), *_chunks(others)], pa.large_string()))
     border = len(texts)
     bands = Bands.at(threshold)
-    _, kind, keys = both.sketch(rule, bands.bands, bands.factors(seed))
-    near = np.flatnonzero(kind == kernels.NEAR)
+    sketch = both.sketch(rule, bands.bands, bands.factors(seed))
+    near = np.flatnonzero(sketch.kind == kernels.NEAR)
     inside = int(np.searchsorted(near, border))
     if not 0 < inside < len(near):
         empty = np.empty(0, np.int64)
         return empty, empty.copy(), np.empty(0, np.float64)
-    left, right, _ = candidates([band[near] for band in keys], both, inside)
+    left, right, _ = candidates([band[near] for band in sketch.keys], both, inside)
     left, right = near[left], near[right]
     found = jaccard(both, left, right, rule, threshold)
     keep = found >= threshold

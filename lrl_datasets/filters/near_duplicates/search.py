@@ -14,6 +14,9 @@ MISSED = 4e-4
 """Of the pairs whose Jaccard index is just the threshold, the share that meets in no band; above it far fewer."""
 RUN = 64
 """Texts with one key in one band that are all compared; of more, the first with each, and neighbours."""
+KEY_STARTS = 24
+"""The lowest bits of a key are left out: there stands which text it is. So long as these hold all texts, the pairs are
+the same here and in stages over files."""
 BLOCK = 1 << 22
 """Shingles held at once while pairs are verified, by thread."""
 
@@ -57,7 +60,7 @@ def candidates(keys: list[Array], texts: Texts, border: int = 0) -> tuple[Array,
         Above 0: only pairs of a text below it with one at it or above.
     """
     n = len(keys[0]) if keys else 0
-    mask = np.uint64((1 << max(1, int(n - 1).bit_length())) - 1)
+    mask = np.uint64((1 << max(KEY_STARTS, int(n - 1).bit_length())) - 1)
     numbers = np.arange(n, dtype=np.uint64)
 
     def one(band: Array) -> tuple[Array, int]:

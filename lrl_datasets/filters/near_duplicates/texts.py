@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -59,6 +59,22 @@ class Batch:
     """An upper bound of the words in one row's prompt or answer."""
 
 
+@dataclass(frozen=True)
+class Sketch:
+    """What rows are found by, by row number."""
+
+    identity: Array
+    """Hash of the text."""
+    kind: Array
+    """`kernels.NEAR`, `SHORT` or `NOTHING`."""
+    keys: Array
+    """The key in each band, where the row is `NEAR`."""
+    shingles: Array
+    """Where they were asked for: of all answers, one behind the other, with repetitions."""
+    begins: Array
+    ends: Array
+
+
 class Texts:
     """All rows of a table column, by number."""
 
@@ -96,32 +112,48 @@ class Texts:
         with ThreadPoolExecutor(self.threads) as pool:
             return list(pool.map(do, listed))
 
-    def sketch(self, rule: Rule, bands: int, factors: Array) -> tuple[Array, Array, Array]:
-        """Return, by row: the hash of its text, what it is (`kernels.NEAR` …), its key in each band."""
-        identity = np.zeros(self.rows, np.uint64)
-        kind = np.zeros(self.rows, np.uint8)
-        keys = np.empty((bands, self.rows), np.uint64)
+    def sketch(self, rule: Rule, bands: int, factors: Array, keep: bool = False) -> Sketch:
+        """Return what each row is found by; `keep`: the answers' shingles too."""
+        made = Sketch(
+            np.zeros(self.rows, np.uint64),
+            np.zeros(self.rows, np.uint8),
+            np.empty((bands, self.rows), np.uint64),
+            np.zeros(0, np.uint64),
+            np.zeros(self.rows, np.int64),
+            np.zeros(self.rows, np.int64),
+        )
 
-        def one(number: int) -> None:
+        def one(number: int) -> Array:
             batch, place = self.batches[number], slice(self.starts[number], self.starts[number + 1])
-            part = keys[:, place]
+            kept = np.empty((_bytes(batch, np.arange(batch.rows)) + batch.rows) * keep, np.uint64)
             kernels.sketch(
-                batch.arrays, 0, batch.rows, rule.packed(), batch.counts, self.table, factors, batch.room,
-                identity[place], kind[place], part,
+                batch.arrays, rule.packed(), batch.counts, self.table, factors, batch.room,
+                made.identity[place], made.kind[place], made.keys[:, place], kept, made.ends[place],
             )  # fmt: skip
+            ends = made.ends[place]
+            made.begins[place] = np.r_[0, ends[:-1]]
+            return kept[: ends[-1]].copy() if keep else kept
 
-        self.each(one, range(len(self.batches)))
-        slow = np.flatnonzero(kind == kernels.SLOW)
+        kept = self.each(one, range(len(self.batches)))
+        if keep:
+            before = np.cumsum([0, *map(len, kept)])[self.batch]
+            made.begins[:] += before
+            made.ends[:] += before
+        slow = np.flatnonzero(made.kind == kernels.SLOW)
         if len(slow):
             keyed = self._as_keys(slow)
-            found = Texts([keyed], 1)
-            identity[slow], kind[slow], keys[:, slow] = found.sketch(rule, bands, factors)
+            again = Texts([keyed], 1)
+            found = again.sketch(rule, bands, factors, keep)
+            made.identity[slow], made.kind[slow], made.keys[:, slow] = found.identity, found.kind, found.keys
+            made.begins[slow] = found.begins + sum(map(len, kept))
+            made.ends[slow] = found.ends + sum(map(len, kept))
+            kept.append(found.shingles)
             self.batches.append(keyed)
             self.batch[slow], self.local[slow] = len(self.batches) - 1, np.arange(len(slow))
             self.table = code_points.table(
-                np.maximum(np.asarray(self.table[1] > 0, np.uint8), np.asarray(found.table[1] > 0, np.uint8))
+                np.maximum(np.asarray(self.table[1] > 0, np.uint8), np.asarray(again.table[1] > 0, np.uint8))
             )
-        return identity, kind, keys
+        return replace(made, shingles=np.concatenate(kept)) if keep and kept else made
 
     def shingle_sets(self, rows: Array, rule: Rule, answer: bool = True) -> tuple[Array, Array]:
         """Return the different shingles of some rows behind one another, and where each row's begin (and the end)."""

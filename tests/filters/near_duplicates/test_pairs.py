@@ -84,7 +84,7 @@ def test_minhash_meets_as_often_as_the_jaccard_index_says() -> None:
         2
     ) + np.uint32(1)
     rule = search.Rule(shingle=1)
-    keys = Texts.of_strings(pa.array(both)).sketch(rule, 50, hundred)[2]
+    keys = Texts.of_strings(pa.array(both)).sketch(rule, 50, hundred).keys
     shares = (keys[:, ::2] == keys[:, 1::2]).mean(axis=0)
     assert abs(shares.mean() - 1 / 3) < 5 * (2 / 9 / 50_000) ** 0.5
     assert 0.8 < shares.var() / (2 / 9 / 50) < 1.2  # the values of one text are independent of one another

@@ -33,7 +33,7 @@ TEXTS = st.one_of(
 
 
 def identities(texts: list[str], rule: Rule) -> list[int]:
-    return Texts.of_strings(pa.array(texts, pa.string())).sketch(rule, 0, NONE)[0].tolist()  # type: ignore[no-any-return]
+    return Texts.of_strings(pa.array(texts, pa.string())).sketch(rule, 0, NONE).identity.tolist()  # type: ignore[no-any-return]
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -62,7 +62,7 @@ def test_its_shingles_are_those_of_its_words(texts: list[str], characters: bool)
 def test_what_is_short_is_counted_as_words_are(rows: list[list[str]], least: int) -> None:
     """Of an answer in several turns too."""
     said = pa.array([[{"role": "assistant", "content": turn} for turn in turns] for turns in rows], MESSAGES)
-    kinds = Texts.of_messages(said).sketch(Rule(short_words=least), 0, NONE)[1]
+    kinds = Texts.of_messages(said).sketch(Rule(short_words=least), 0, NONE).kind
     counted = [count_words("\n\n".join(turns)) for turns in rows]
     assert kinds.tolist() == [kernels.NEAR if count >= least else kernels.SHORT for count in counted]
 
@@ -104,10 +104,11 @@ def test_slices_large_strings_nulls_and_several_chunks_are_the_same_rows() -> No
     wanted = [None if text is None else plain.total(text) for text in texts]
     chunked = pa.chunked_array([whole.slice(0, 2), whole.slice(2, 0), whole.slice(2)])
     for column in (whole, whole.cast(pa.large_string()), chunked):
-        identity, kind, _ = Texts.of_strings(column).sketch(Rule(), 0, NONE)
+        sketch = Texts.of_strings(column).sketch(Rule(), 0, NONE)
+        identity, kind = sketch.identity, sketch.kind
         assert kind.tolist() == [kernels.NOTHING if text is None else kernels.NEAR for text in texts]
         assert [None if text is None else int(i) for text, i in zip(texts, identity, strict=True)] == wanted
-    part = Texts.of_strings(whole.slice(3, 2)).sketch(Rule(), 0, NONE)[0]
+    part = Texts.of_strings(whole.slice(3, 2)).sketch(Rule(), 0, NONE).identity
     assert part.tolist() == wanted[3:]
 
 
@@ -119,8 +120,9 @@ def test_prompts_and_turns_are_told_apart() -> None:
         [{"role": "system", "content": "Wewe"}, {"role": "assistant", "content": "Nzuri sana"}],
     ]  # fmt: skip
     said = pa.array(turns, MESSAGES)
-    identity, kind, _ = Texts.of_messages(said).sketch(Rule(), 0, NONE)
+    sketch = Texts.of_messages(said).sketch(Rule(), 0, NONE)
+    identity, kind = sketch.identity, sketch.kind
     assert kind.tolist() == [kernels.NEAR, kernels.NOTHING, kernels.NEAR]
     assert identity[0] == identity[2] == plain.total("nzuri sana")
-    both = Texts.of_messages(said.slice(2)).sketch(Rule(prompts_too=True), 0, NONE)[0]
+    both = Texts.of_messages(said.slice(2)).sketch(Rule(prompts_too=True), 0, NONE).identity
     assert both[0] != identity[2]
