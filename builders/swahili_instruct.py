@@ -72,7 +72,11 @@ SOURCES = (
 
 FILTERS = (
     Normalise(),
-    PersonalData(regions=SWAHILI.personal_data.phone_regions, cues=SWAHILI.personal_data.phone_cues),
+    PersonalData(
+        regions=SWAHILI.personal_data.phone_regions,
+        cues=SWAHILI.personal_data.phone_cues,
+        id_cues=SWAHILI.personal_data.id_cues,
+    ),
     # A request of one word asks nothing. One word answers a closed question. 1,500 words are about 4,000 tokens
     # of mT5, more than the reference fine-tune reads.
     Length(min_prompt_words=2, min_answer_words=1, max_prompt_words=1500, max_answer_words=1500),

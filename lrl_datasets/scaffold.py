@@ -183,6 +183,8 @@ own = {_quoted(facts.own)}  # TODO check
 phone_regions = {_quoted(facts.regions)}
 # TODO words that stand before a phone number, such as those for "number" and "call me".
 phone_cues = []
+# TODO words that stand before a number that is somebody's id, passport or account. English ones are known.
+id_cues = []
 
 [language_id]
 {_language_id(facts)}
@@ -300,7 +302,11 @@ SOURCES = (
 
 FILTERS = (
     Normalise(),
-    PersonalData(regions={constant}.personal_data.phone_regions, cues={constant}.personal_data.phone_cues),
+    PersonalData(
+        regions={constant}.personal_data.phone_regions,
+        cues={constant}.personal_data.phone_cues,
+        id_cues={constant}.personal_data.id_cues,
+    ),
     # A request of one word asks nothing; one word answers a closed question. TODO fit to the language.
     Length(min_prompt_words=2, min_answer_words=1, max_prompt_words=1500, max_answer_words=1500),
     # The prompt again is no answer to it.

@@ -17,6 +17,7 @@ from lrl_datasets import schema
 from lrl_datasets.crowd import aggregation, preferences, quality, rubric
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter, add_column
+from lrl_datasets.filters.placeholders import unnumbered
 from lrl_datasets.pseudonyms import pseudonym
 from lrl_datasets.sources.base import SourceTables
 
@@ -38,7 +39,7 @@ def judge(
                 "id": of_source["id"],
                 "worker": of_source["worker"],
                 "text": pa.array(
-                    [m[-1]["content"] if m else None for m in of_source["messages"].to_pylist()], pa.string()
+                    [_compared(messages) for messages in of_source["messages"].to_pylist()], pa.string()
                 ),
             }
         )
@@ -229,9 +230,14 @@ def _as_published(judgements: pa.Table, text_steps: Sequence[Filter]) -> pa.Tabl
         shown = pa.table({"messages": pa.array(messages, schema.MESSAGES)})
         for step in text_steps:
             shown = step(shown)
-        texts = [m[-1]["content"] if m else None for m in shown["messages"].to_pylist()]
+        texts = [_compared(messages) for messages in shown["messages"].to_pylist()]
         judgements = add_column(judgements, column, texts, pa.string())
     return judgements
+
+
+def _compared(messages: Sequence[Mapping[str, str]] | None) -> str | None:
+    """Return the answer as it is compared: what was masked in it is numbered by the whole row, shown or not."""
+    return unnumbered(messages[-1]["content"]) if messages else None
 
 
 def _stages(tables: SourceTables, *kinds: str) -> list[dict[str, Any]]:

@@ -58,6 +58,7 @@ def build_index(suites: Sequence[str] | None = None) -> SuiteIndex:
         samples=samples,
         regions=list(dict.fromkeys(region for fact in facts for region in fact.phone_regions)),
         cues=list(dict.fromkeys(cue for fact in facts for cue in fact.phone_cues)),
+        id_cues=list(dict.fromkeys(cue for fact in facts for cue in fact.id_cues)),
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from lrl_datasets.filters import placeholders
 from lrl_datasets.filters.words import count_words
 
 JUDGED_CHARACTERS = 10_000
@@ -56,7 +57,7 @@ def judged(text: str, min_words: int) -> JudgedText:
 _MARKS = ('"', "“", "«", "„", "`", "~~~", "[", "://", "www.")
 _CODE = re.compile(r"(```|~~~).*?(?:\1|\Z)|`[^`\n]+`", re.DOTALL)
 _LINK = re.compile(r"https?://\S+|www\.\S+")
-_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z_]*\d*\]")
+_PLACEHOLDER = re.compile(placeholders.ANY)
 _QUOTE = re.compile(r"[\"“„«]")
 # A quotation of a word or two is one of a name or a term as well. It ends within its paragraph.
 _QUOTATION = re.compile(r"\"[^\"\n]+\"|“[^“”\n]+”|„[^„“”\n]+[“”]|«[^«»\n]+»")

@@ -1,25 +1,27 @@
-"""Email addresses and phone numbers, masked in the text.
+"""Personal data, masked in the text: what leads to a person, an account or a machine.
 
-Takes `messages`, gives them masked, and the column `masked` with the kinds found. Phone numbers are found by
-Google's libphonenumber (`phonenumbers`), which knows each country's numbering plan; a text without a long
-enough run of digits is never handed to it, so most rows cost little: about 20,000 rows of 40 words a second in
-one process, against 600 where every row has a number and nine countries are tried.
+Takes `messages`, gives them masked, and the column `masked` with the kinds found. Which kinds there are stands
+in `placeholders`, what each is in `online` (email addresses, links with a secret, IP addresses, handles),
+`identifiers` (cards, IBANs, ids) and `phone_numbers`; names only where a model is given. One regular expression
+over Arrow's strings says which messages need a closer look.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import ClassVar
+from functools import cache
+from typing import ClassVar, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from lrl_datasets.filters import identifiers, online, phone_numbers
 from lrl_datasets.filters.base import add_column, add_mark
-
-EMAIL = "[EMAIL]"
-PHONE = "[PHONE]"
+from lrl_datasets.filters.placeholders import PLACEHOLDERS, blanked, placeholder
 
 
 @dataclass(frozen=True)
@@ -27,179 +29,209 @@ class PersonalData:
     """Mask personal data. It objects to no row."""
 
     regions: tuple[str, ...]
-    """ISO 3166 countries whose national formats are recognised, the likeliest first."""
+    """ISO 3166 countries whose phone numbers and ids are recognised by their form, the likeliest first."""
     cues: tuple[str, ...] = ()
-    """Words of the language before a phone number, see `mask_text`."""
+    """Words of the language before a phone number, see `phone_numbers`."""
+    id_cues: tuple[str, ...] = ()
+    """Words of the language before a number that is somebody's id or account, see `identifiers`."""
 
     name: ClassVar[str] = "personal_data"
     reasons: ClassVar[tuple[str, ...]] = ()
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return `table` with `messages` masked and `masked` (list<string>, one entry a find) added."""
-        changed: list[list[dict[str, str]] | None] = []
-        kinds: list[list[str] | None] = []
-        for messages in table.column("messages").to_pylist():
-            if messages is None:
-                changed.append(None)
-                kinds.append(None)
-                continue
-            masked = [mask_text(message["content"] or "", self.regions, self.cues) for message in messages]
-            changed.append(
-                [{"role": m["role"], "content": text} for m, (text, _) in zip(messages, masked, strict=True)]
-            )
-            kinds.append([kind for _, found in masked for kind in found])
-        table = add_column(table, "messages", changed, table.schema.field("messages").type)
-        table = add_column(table, "masked", kinds, pa.list_(pa.string()))
-        return add_mark(table, self.name, [None] * table.num_rows)
+        chunks = [self._chunk(chunk) for chunk in table["messages"].chunks]
+        kind = table.schema.field("messages").type
+        masked = pa.list_(pa.string())
+        table = add_column(table, "messages", pa.chunked_array([one for one, _ in chunks], kind), kind)
+        table = add_column(table, "masked", pa.chunked_array([one for _, one in chunks], masked), masked)
+        return add_mark(table, self.name, pa.nulls(table.num_rows, pa.string()))
+
+    def find(self, text: str) -> list[Find]:
+        """Find what is masked in one text."""
+        return find(text, self.regions, self.cues, self.id_cues)
+
+    def _chunk(self, messages: pa.ListArray) -> tuple[pa.ListArray, pa.ListArray]:
+        contents = pc.fill_null(pc.struct_field(messages.flatten(), "content"), "")
+        needed = np.flatnonzero(
+            pc.match_substring_regex(contents, _needed_re2()).to_numpy(zero_copy_only=False)
+        )
+        rows = pc.list_parent_indices(messages).to_numpy()[needed]
+        changed: dict[int, str] = {}
+        kinds: list[list[str]] = []
+        of_row: list[int] = []
+        looked_at = contents.take(pa.array(needed)).to_pylist()
+        for row, start, end in _runs(rows):
+            texts, found = mask_texts(looked_at[start:end], self.regions, self.cues, self.id_cues)
+            if found:
+                changed.update(zip(needed[start:end].tolist(), texts, strict=True))
+                kinds.append(found)
+                of_row.append(row)
+        return _replaced(messages, contents, changed), _kinds(messages, of_row, kinds)
 
 
-def mask_text(text: str, regions: Sequence[str], cues: Sequence[str] = ()) -> tuple[str, list[str]]:
-    """Put typed placeholders in the place of email addresses and phone numbers.
+class Find(NamedTuple):
+    """One thing to mask."""
 
-    The placeholders `[EMAIL]` and `[PHONE]` carry no number: a text must be masked the same way wherever it
-    stands (a judged answer in its row and alone in the validation pool). A number counts as a phone number
-    if it is valid in one of `regions` and is written with its country code (`+255 …`, `00255 …`,
-    `255712…`) or trunk prefix (`0712 …`); without either (`712 345 678`, which is also a price) only after
-    a cue word such as "tel", "phone", "WhatsApp" or one of `cues`. Years, dates, prices, decimals, ISBNs,
-    list numbers and counting (`0 1 2 3 …`) stay.
+    start: int
+    end: int
+    kind: str
+    key: str
+    """The thing itself, in one spelling: equal keys are the same thing."""
+
+
+def mask_text(
+    text: str, regions: Sequence[str], cues: Sequence[str] = (), id_cues: Sequence[str] = ()
+) -> tuple[str, list[str]]:
+    """Mask one text that stands alone, see `mask_texts`."""
+    texts, kinds = mask_texts([text], regions, cues, id_cues)
+    return texts[0], kinds
+
+
+def mask_texts(
+    texts: Sequence[str], regions: Sequence[str], cues: Sequence[str] = (), id_cues: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Put typed placeholders in the place of personal data, the same one for the same thing in all texts.
 
     Parameters
     ----------
-    text
-        Normalised text.
+    texts
+        Normalised texts of one row, in reading order.
     regions
         ISO 3166 codes; the order does not matter to the result.
-    cues
-        Words of the language that stand before a phone number, in any case.
+    cues, id_cues
+        Words of the language that stand before a phone number, and before a number that is an id, in any case.
 
     Returns
     -------
     tuple
-        The masked text, and one kind (`email`, `phone`) for each thing masked, emails first. Masking the
-        result again changes nothing.
+        The masked texts, and the kind (of `placeholders.PLACEHOLDERS`) of each thing masked, in the order of the
+        kinds. Masking the result again changes nothing.
     """
-    found: list[str] = []
-    if "@" in text:
-        text, count = _EMAIL.subn(EMAIL, text)
-        found += ["email"] * count
-    while _DIGITS.search(text):
-        spans = _phone_spans(text, regions, cues)
-        if not spans:
-            break
-        for start, end in reversed(spans):
-            text = text[:start] + PHONE + text[end:]
-        found += ["phone"] * len(spans)
-    return text, found
+    numbers: dict[str, dict[str, int]] = {}
+    masked, kinds = [], []
+    for text in texts:
+        finds = find(text, regions, cues, id_cues)
+        names = []
+        for one in finds:
+            known = numbers.setdefault(one.kind, {})
+            names.append(placeholder(one.kind, known.setdefault(one.key, len(known) + 1)))
+        masked.append(_put(text, finds, names))
+        kinds += [one.kind for one in finds]
+    order = list(PLACEHOLDERS)
+    return masked, sorted(kinds, key=order.index)
 
 
-_EMAIL = re.compile(
-    r"(?:mailto:)?[^\W_](?:[\w.+%'-]{0,62}[\w+%-])?@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}"
-)
-_DIGITS = re.compile(r"\d(?:\D{0,4}\d){6}")
-"""Seven digits with little between them: shorter numbers are nobody's (emergency and service numbers)."""
+def find(
+    text: str, regions: Sequence[str], cues: Sequence[str] = (), id_cues: Sequence[str] = ()
+) -> list[Find]:
+    """Find personal data in one text: disjoint, in reading order.
 
-_CUES = ("tel", "telephone", "phone", "mobile", "whatsapp", "call", "sms", "telegram", "m-pesa", "mpesa")
-_CUE_REACH = 30
-"""How many characters before a number a cue word may stand."""
-
-_DECIMAL = re.compile(r"\d+[.,]\d+")
-_DATE = re.compile(r"[0-3]?\d[-./][01]?\d[-./](?:1[5-9]|20)\d\d")
-_IDENTIFIER = re.compile(
-    r"(?:\b(?:ISBN|ISSN|DOI|IP|RFC)(?:-1[03])?:?\s*|\b[^\W_]*\d[^\W_]*-)$", re.IGNORECASE
-)
-"""Ends the text before a number that is no phone number: what names it, or the rest of a serial number."""
-_WITHIN_CODE = re.compile(r"-[^\W_]*[^\W\d_]")
-_CURRENCY = re.compile(
-    r"(?:[$€£¥₦]|\b(?:TSh|TZS|KSh|KES|USh|UGX|RWF|BIF|USD|EUR|Sh|Tsh|Ksh|Ush)s?\.?)\s*$", re.IGNORECASE
-)
-
-
-def _phone_spans(text: str, regions: Sequence[str], cues: Sequence[str]) -> list[tuple[int, int]]:
-    """Find the phone numbers of `text`: disjoint spans in order, the longest where countries disagree."""
-    from phonenumbers import Leniency, PhoneNumberMatcher
-
-    spans: set[tuple[int, int]] = set()
-    for region in regions or (None,):
-        for match in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
-            start, end = match.start, match.end
-            if start and text[start - 1] == "+":
-                start -= 1
-            # Brackets: "(+255) 712 …" belongs to the number, "(0712 …)" stands around it.
-            if start and text[start - 1] == "(" and ")" in text[start:end]:
-                start -= 1
-            elif text[start] == "(" and ")" not in text[start:end]:
-                start += 1
-            if _is_phone(text, start, end, match.number.country_code or 0, cues):
-                spans.add((start, end))
-    spans |= _embedded_spans(text, regions)
-    chosen: list[tuple[int, int]] = []
-    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if not chosen or start >= chosen[-1][1]:
-            chosen.append((start, end))
-    return chosen
-
-
-_RUN = re.compile(r"\+?\d+(?:[ .\-_()/]{1,2}\d+)*")
-"""Digit groups with at most two separators between them: what the matcher takes for one number, or for none."""
-_MOST_DIGITS = 13
-
-
-def _embedded_spans(text: str, regions: Sequence[str]) -> set[tuple[int, int]]:
-    """Find numbers that have other digits, letters or underscores around them.
-
-    The library's matcher takes `0712 345 678 2` for one number, which is none, and passes over
-    `0712345678na` and `0712_345_678`. So within each run of digit groups every stretch is tried that begins
-    with a trunk prefix or a country code, the longest first.
+    What is left when something is masked may be told apart better than before, so the masked text is looked at
+    again until nothing more is found.
     """
-    from phonenumbers import NumberParseException, is_valid_number, parse
-
-    spans = set()
-    for run in _RUN.finditer(text):
-        groups = [(m.start() + run.start(), m.end() + run.start()) for m in re.finditer(r"\+?\d+", run[0])]
-        at = 0
-        while at < len(groups):
-            start = groups[at][0]
-            begins = text[start] == "+" or (text[start] == "0" and groups[at][1] - start >= 3)
-            ends = [
-                end for _, end in groups[at:] if sum(c.isdigit() for c in text[start:end]) <= _MOST_DIGITS
-            ]
-            for number, end in ((text[start:end], end) for end in reversed(ends) if begins):
-                digits = "".join(c for c in number if c.isdigit() or c == "+")
-                if (
-                    len(digits) < 9
-                    or _DATE.match(number)
-                    or _is_counting(number)
-                    or _IDENTIFIER.search(text[:start])
-                ):
-                    continue
-                try:
-                    valid = any(is_valid_number(parse(digits, region)) for region in regions)
-                except NumberParseException:
-                    continue
-                if valid:
-                    spans.add((start, end))
-                    at = next((i for i, group in enumerate(groups) if group[0] >= end), len(groups)) - 1
-                    break
-            at += 1
-    return spans
+    finds: list[Find] = []
+    if not _needed().search(text):
+        return finds
+    while True:
+        plain = [PLACEHOLDERS[one.kind] for one in finds]
+        found = _find(blanked(_put(text, finds, plain)), tuple(regions), tuple(cues), tuple(id_cues))
+        if not found:
+            return finds
+        finds = sorted([*finds, *(_in_original(one, finds, plain) for one in found)])
 
 
-def _is_phone(text: str, start: int, end: int, country_code: int, cues: Sequence[str]) -> bool:
-    number, before = text[start:end], text[:start]
-    if _DECIMAL.fullmatch(number) or _DATE.fullmatch(number) or _is_counting(number):
-        return False
-    if _IDENTIFIER.search(before) or _CURRENCY.search(before) or _WITHIN_CODE.match(text, end):
-        return False
-    if number.lstrip("(").startswith(("+", "0")):
-        return True
-    if number.isdigit() and len(number) > 10 and number.startswith(str(country_code)):
-        return True
-    near = before[-_CUE_REACH:].casefold()
-    return any(re.search(rf"\b{re.escape(cue.casefold())}\b", near) for cue in (*_CUES, *cues))
+def _find(text: str, regions: tuple[str, ...], cues: tuple[str, ...], id_cues: tuple[str, ...]) -> list[Find]:
+    """Find what is to be masked; where two finds overlap, the one whose form says more stays."""
+    phones, phones_after_cue = phone_numbers.phone_spans(text, regions, cues)
+    by_certainty: tuple[tuple[str, Iterable[tuple[int, int]]], ...] = (
+        ("link", online.links(text)),
+        ("email", online.emails(text)),
+        ("iban", identifiers.ibans(text)),
+        ("card", identifiers.cards(text)),
+        ("id", identifiers.ids(text, regions)),
+        ("ip", online.ip_addresses(text)),
+        ("phone", phones),
+        ("id", identifiers.ids_after_cue(text, id_cues)),
+        ("phone", phones_after_cue),
+        ("handle", online.handles(text)),
+    )
+    finds: list[Find] = []
+    for kind, spans in by_certainty:
+        for start, end in spans:
+            if all(end <= one.start or start >= one.end for one in finds):
+                finds.append(Find(start, end, kind, _key(kind, text[start:end], regions)))
+    return finds
 
 
-def _is_counting(number: str) -> bool:
-    """Say whether the number is a list of consecutive numbers (`0 1 2 3`, `07 08 09`) or `0123456789`."""
-    groups = [int(group) for group in re.findall(r"\d+", number)]
-    consecutive = all(after - before == 1 for before, after in pairwise(groups))
-    return (len(groups) > 2 and consecutive) or number in "012345678901234567890"
+def _key(kind: str, found: str, regions: tuple[str, ...]) -> str:
+    if kind == "phone":
+        return phone_numbers.number_of(found, regions)
+    if kind in ("card", "iban", "id"):
+        return re.sub(r"\W", "", found)
+    return found.casefold().removeprefix("mailto:").removeprefix("@")
+
+
+def _put(text: str, finds: Sequence[Find], names: Sequence[str]) -> str:
+    pieces, at = [], 0
+    for find, name in zip(finds, names, strict=True):
+        pieces += [text[at : find.start], name]
+        at = find.end
+    return "".join([*pieces, text[at:]])
+
+
+def _in_original(found: Find, finds: Sequence[Find], names: Sequence[str]) -> Find:
+    """Return where a find stands in the text in which `finds` had not been replaced by their names."""
+    start = found.start
+    for one, name in zip(finds, names, strict=True):
+        if one.start < start:
+            start += one.end - one.start - len(name)
+    return found._replace(start=start, end=start + found.end - found.start)
+
+
+# ---- over Arrow's columns -------------------------------------------------------------------------------
+
+_Places = npt.NDArray[np.int64]
+
+_NEEDED = "|".join((phone_numbers.NEEDED, identifiers.NEEDED, online.NEEDED))
+
+
+@cache
+def _needed() -> re.Pattern[str]:
+    return re.compile(_NEEDED)
+
+
+def _needed_re2() -> str:
+    """Return the pattern as Arrow's RE2 reads it, whose digits are ASCII's alone."""
+    return _NEEDED.replace(r"\d", r"\p{Nd}").replace(r"\D", r"\P{Nd}")
+
+
+def _runs(rows: _Places) -> Iterator[tuple[int, int, int]]:
+    """Yield each row of a sorted list of rows, with where it begins and ends in the list."""
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    for start, end in zip(starts, np.append(starts, len(rows))[1:], strict=True):
+        yield int(rows[start]), int(start), int(end)
+
+
+def _replaced(messages: pa.ListArray, contents: pa.StringArray, changed: dict[int, str]) -> pa.ListArray:
+    """Return the conversations with the changed contents in the place of the old ones."""
+    mask = np.zeros(len(contents), dtype=bool)
+    mask[list(changed)] = True
+    contents = pc.replace_with_mask(contents, mask, pa.array(changed.values(), pa.string()))
+    roles = pc.struct_field(messages.flatten(), "role")
+    turns = pa.StructArray.from_arrays([roles, contents], fields=list(messages.type.value_type))
+    return _listed(messages, pc.fill_null(pc.list_value_length(messages), 0).to_numpy(), turns)
+
+
+def _kinds(messages: pa.ListArray, of_row: list[int], kinds: list[list[str]]) -> pa.ListArray:
+    lengths = np.zeros(len(messages), dtype=np.int64)
+    lengths[of_row] = list(map(len, kinds))
+    return _listed(messages, lengths, pa.array([kind for found in kinds for kind in found], pa.string()))
+
+
+def _listed(messages: pa.ListArray, lengths: _Places, values: pa.Array) -> pa.ListArray:
+    """Cut values into lists, null where a conversation is."""
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    return pa.ListArray.from_arrays(
+        offsets, values, type=pa.list_(values.type), mask=messages.is_null() if messages.null_count else None
+    )

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lrl_datasets.filters import placeholders
 from lrl_datasets.filters.base import mark_rows, part_texts, true_rows
 from lrl_datasets.filters.scripts import letters_by_script
 
-_LEFT_OUT = r"(?s)```.*?(?:```|\z)|`[^`\n]*`|https?://\S+|www\.\S+|\[[A-Z]{2,}\]"
+_LEFT_OUT = rf"(?s)```.*?(?:```|\z)|`[^`\n]*`|https?://\S+|www\.\S+|{placeholders.ANY}"
 """Code, links, and the placeholders of masked data."""
 
 

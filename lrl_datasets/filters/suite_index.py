@@ -34,6 +34,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.normalise import normalise_text
 from lrl_datasets.filters.personal_data import mask_text
+from lrl_datasets.filters.placeholders import unnumbered
 from lrl_datasets.filters.word_hashes import word_hashes
 from lrl_datasets.filters.words import count_words, sentences
 
@@ -148,6 +149,7 @@ class SuiteIndex:
         samples: Collection[str] = (),
         regions: Sequence[str] = (),
         cues: Sequence[str] = (),
+        id_cues: Sequence[str] = (),
         background: Iterable[pa.Array] = (),
         english: Mapping[str, Original] | None = None,
     ) -> SuiteIndex:
@@ -161,7 +163,7 @@ class SuiteIndex:
             Task → its dataset's id and revision, for the manifest.
         samples
             Tasks whose dataset holds SAMPLE rows.
-        regions, cues
+        regions, cues, id_cues
             Of the rows' `PersonalData`: what is masked in the rows is masked here too.
         background
             Texts, in batches, of the suites' languages and kinds, that tell common words from rare ones.
@@ -177,7 +179,7 @@ class SuiteIndex:
             count[0] += not item.english
             lineage.setdefault(item.task, set()).update(item.lineage)
             for text in item.texts:
-                masked = mask_text(normalise_text(text), regions, cues)[0]
+                masked = unnumbered(mask_text(normalise_text(text), regions, cues, id_cues)[0])
                 count[1] += not item.english and count_words(masked) >= WHOLE_WORDS
                 for unit in dict.fromkeys((masked, *sentences(masked))):
                     holders.setdefault(unit, set()).add(item.task)

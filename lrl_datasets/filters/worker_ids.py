@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets.filters.base import add_mark, map_contents
+from lrl_datasets.filters.placeholders import WORKER
 
-WORKER = "[WORKER]"
 _TOKEN = re.compile(r"[\w-]{6,}")
 
 

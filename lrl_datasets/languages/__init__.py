@@ -121,12 +121,14 @@ class Codes(_Facts):
 
 
 class PersonalDataFacts(_Facts):
-    """Whose phone numbers are to be found in the language's texts."""
+    """Whose phone numbers and ids are to be found in the language's texts."""
 
     phone_regions: tuple[str, ...] = ()
-    """ISO 3166 countries whose national formats are recognised, the likeliest first."""
+    """ISO 3166 countries whose national formats (of ids too) are recognised, the likeliest first."""
     phone_cues: tuple[str, ...] = ()
     """Words after which a number without trunk prefix or country code is a phone number too."""
+    id_cues: tuple[str, ...] = ()
+    """Words after which a number is somebody's id, passport or account; English ones are known."""
 
     @field_validator("phone_regions")
     @classmethod

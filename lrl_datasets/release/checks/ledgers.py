@@ -8,11 +8,9 @@ from typing import Any
 
 from lrl_datasets.crowd import agreement as crowd_agreement
 from lrl_datasets.crowd import join, rubric
-from lrl_datasets.filters.personal_data import EMAIL, PHONE
+from lrl_datasets.filters.placeholders import PLACEHOLDERS, count
 from lrl_datasets.release.checks.base import Found, judgement_stages, records, rows
 from lrl_datasets.release.locations import Release
-
-_PLACEHOLDERS = {"email": EMAIL, "phone": PHONE}
 
 
 def ledgers(release: Release) -> Found:
@@ -63,8 +61,8 @@ def _masked(release: Release, masked: dict[str, int]) -> Found:
     whole = not any(row["messages"] is None and row["content_hash"] for row in listed)
     texts = [turn["content"] or "" for row in listed for turn in row["messages"] or ()]
     for kind, n in masked.items():
-        there = sum(text.count(_PLACEHOLDERS[kind]) for text in texts) if kind in _PLACEHOLDERS else 0
-        if kind not in _PLACEHOLDERS or n < 1 or (whole and n > there):
+        there = sum(count(text, kind) for text in texts) if kind in PLACEHOLDERS else 0
+        if kind not in PLACEHOLDERS or n < 1 or (whole and n > there):
             yield f"masked: the manifest says {n} {kind}, the texts have {there}"
 
 

@@ -24,6 +24,7 @@ _OURS = frozenset(
 _HASH = re.compile(r"(?<![\w-])(?:[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{24}|[0-9a-f]{40}|[0-9a-f]{64})(?![\w-])")
 _RECORD = re.compile(r"[\w.:/#-]{1,200}")
 """What an id of a record or original looks like, which may be a long number."""
+_NUMBERS = ("phone", "card", "iban", "id", "ip")
 # A Toloka worker or assignment id has 32 hex digits; an MTurk worker id an A, and 12 or 13 capitals and digits.
 _PLATFORM = re.compile(
     r"(?<![\w-])(?:[0-9a-f]{32}|[0-9a-f]{10}--[0-9a-f]{24}|A(?=(?:[A-Z]*\d){3})[0-9A-Z]{12,13})(?![\w-])"
@@ -52,11 +53,11 @@ def people(release: Release) -> Found:
 
 
 def personal_data(release: Release) -> Found:
-    """No cell and no file holds an email address, a phone number of the language's countries or a worker's raw id."""
+    """No cell and no file holds what the builder's filter masks, or a worker's raw id."""
     kinds = _finder(release)
     for config, name, row, cell in _cells(release):
         own_id = name in ("source_id", "lineage") and _RECORD.fullmatch(cell)
-        found = [kind for kind in kinds(_HASH.sub("", cell)) if kind != "phone" or not own_id]
+        found = [kind for kind in kinds(_HASH.sub("", cell)) if not own_id or kind not in _NUMBERS]
         if found and not (name in ("source_id", "lineage") and cell == row):
             where = "" if name in ("messages", "chosen", "rejected") else f" in {name}"
             yield f"{config} row {row}: unmasked {', '.join(found)}{where}"
@@ -98,11 +99,12 @@ def _finder(release: Release) -> Kinds:
     declared = filters(release).get("personal_data", {})
     regions = tuple(dict.fromkeys((*facts.phone_regions, *declared.get("regions", ()))))
     cues = tuple(dict.fromkeys((*facts.phone_cues, *declared.get("cues", ()))))
+    id_cues = tuple(dict.fromkeys((*facts.id_cues, *declared.get("id_cues", ()))))
     seen: dict[str, list[str]] = {}
 
     def kinds(cell: str) -> list[str]:
         if cell not in seen:
-            found = mask_text(cell, regions, cues)[1]
+            found = mask_text(cell, regions, cues, id_cues)[1]
             seen[cell] = [*found, *(["id of a platform's worker"] if _PLATFORM.search(cell) else [])]
         return seen[cell]
 
