@@ -1,6 +1,6 @@
 """Speed and memory of a whole build, as multiples of reading and writing the same rows.
 
-    python benchmarks/build.py [--rows 10000 100000] [--builder NAME] [--without STEP ...] [--profile] [--json FILE]
+    python benchmarks/build.py [--rows 10000 100000] [--workers N] [--without STEP ...] [--profile] [--json FILE]
 
 For each number of rows it makes a corpus (`build_corpus.py`, seeded) and builds it as `lrl build --source web=DIR`
 does: a source by column map, every filter of the builder, leak check, near-duplicates, splits, Parquet, card,
@@ -8,7 +8,8 @@ manifest. Before and after each build the floor is measured in the same run: as 
 and write them with the release's own Parquet options, warm. Prints seconds, rows a second, the multiple of the
 floor, the same without language identification, and the peak memory of all processes of the build together (their
 proportional share, sampled; Linux); then where the time goes, step by step, and how seconds a row grow with the rows.
-Everything runs in processes of its own, imports not counted. `--profile` prints what the main process spends its
+Everything runs in processes of its own, imports not counted. Where language identification runs in workers, its
+share is the difference to a build without it. `--profile` prints what the main process spends its
 time in (the profiler itself costs much: do not compare its seconds).
 """
 
@@ -21,6 +22,7 @@ import os
 import pstats
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,6 +41,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
+from lrl_datasets.engine import ENGINES
 from lrl_datasets.release.folder import PARQUET
 
 APART = "language_id"
@@ -52,7 +56,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--builder", default="swahili-instruct", help="whose filters run, by name or path")
     parser.add_argument(
-        "--without", nargs="+", default=[], metavar="STEP", help="filters to leave out, by name"
+        "--without", nargs="*", default=[], metavar="STEP", help="filters to leave out, by name"
+    )
+    parser.add_argument("--engine", default="local", choices=ENGINES)
+    parser.add_argument(
+        "--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes, also of the floor"
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
@@ -75,29 +83,42 @@ def main() -> None:
         arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-def measure(place: Path, rows: int, arguments: argparse.Namespace, workers: int = 1) -> dict[str, Any]:
-    """Make a corpus of so many rows and build it between two measurements of the floor."""
+def measure(place: Path, rows: int, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Make a corpus of so many rows and build it between measurements of the floor."""
+    workers = arguments.workers
     corpus = place / "web"
     if not corpus.exists():
         build_corpus.write(corpus, rows, arguments.seed).save(place / "suite-index.json")
     floors = [floor(corpus, place / "floor", workers)]
-    inner = ["--builder", arguments.builder, "--without", *arguments.without]
-    done, peak = watched(
-        [sys.executable, __file__, "--one", str(place), *inner, *(["--profile"] if arguments.profile else [])]
-    )
+    done, peak = watched(_inner(place, arguments))
     floors.append(floor(corpus, place / "floor", workers))
-    (before, cpu_before), (after, cpu_after) = floors
+    if APART in done["steps"]:
+        done["apart"] = done["steps"][APART]
+    elif APART not in arguments.without and not arguments.profile:  # its seconds are the workers'
+        less, _ = watched(_inner(place, arguments, without=[APART]))
+        done["apart"] = done["seconds"] - less["seconds"]
+        floors.append(floor(corpus, place / "floor", workers))
     size = sum(path.stat().st_size for path in corpus.glob("*.parquet"))
+    seconds, cpu = zip(*floors, strict=True)
     return {
-        "rows": rows, "bytes": size, "workers": workers, "floors": [before, after], "floor": (before + after) / 2,
-        "floor_cpu": (cpu_before + cpu_after) / 2, "peak_bytes": peak, **done,
+        "rows": rows, "bytes": size, "engine": arguments.engine, "workers": workers, "floors": seconds,
+        "floor": statistics.mean(seconds), "floor_cpu": statistics.mean(cpu), "peak_bytes": peak, **done,
     }  # fmt: skip
+
+
+def _inner(place: Path, arguments: argparse.Namespace, without: Sequence[str] = ()) -> list[str]:
+    """Return the command that builds a folder's corpus in a process of its own."""
+    command = [sys.executable, __file__, "--one", str(place), "--builder", arguments.builder]
+    command += ["--engine", arguments.engine, "--workers", str(arguments.workers)]
+    command += ["--without", *arguments.without, *without]
+    return [*command, *(["--profile"] if arguments.profile else [])]
 
 
 def build_one(arguments: argparse.Namespace) -> dict[str, Any]:
     """Build a folder's corpus in this process; return its seconds, by step, and what came out."""
     from lrl_datasets.builders import find
 
+    from lrl_datasets import engine as engines
     from lrl_datasets.build import build
     from lrl_datasets.sources.hub import HubDataset
 
@@ -116,10 +137,16 @@ def build_one(arguments: argparse.Namespace) -> dict[str, Any]:
     started, cpu = time.perf_counter(), processor_seconds()
     if profiler:
         profiler.enable()
-    built = build(
-        builder, name="web", out=place / "out", given={"web": place / "web"},
-        suite_index=place / "suite-index.json", progress=lambda step: steps.append((step, time.perf_counter())),
-    )  # fmt: skip
+    index = None if "contamination" in arguments.without else place / "suite-index.json"
+    options = engines.Options(arguments.engine, arguments.workers)
+    with ExitStack() as stack:
+        running = None
+        if arguments.workers > 1 or arguments.engine != "local":
+            running = stack.enter_context(engines.start(options, work=str(place / "work")))
+        built = build(
+            builder, name="web", out=place / "out", given={"web": place / "web"}, suite_index=index,
+            engine=running, progress=lambda step: steps.append((step, time.perf_counter())),
+        )  # fmt: skip
     ended, cpu = time.perf_counter(), processor_seconds() - cpu
     if profiler:
         profiler.disable()
@@ -218,7 +245,7 @@ def show(results: list[dict[str, Any]]) -> None:
     ):  # fmt: skip
         table.add_column(column, justify="right")
     for result in results:
-        apart = result["steps"].get(APART, 0.0)
+        apart = result.get("apart", 0.0)
         growth = (result["seconds"] / result["rows"]) / (first["seconds"] / first["rows"])
         table.add_row(
             f"{result['rows']:,}",

@@ -14,7 +14,7 @@ from tests.benchmarks import running
 
 def test_every_row_of_the_corpus_is_built(tmp_path: Path) -> None:
     command = [
-        sys.executable, str(running.FOLDER / "build.py"), "--rows", "60", "--without", "language_id",
+        sys.executable, str(running.FOLDER / "build.py"), "--rows", "60", "--without", "language_id", "--workers", "1",
         "--dir", str(tmp_path / "kept"), "--json", str(tmp_path / "out.json"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
