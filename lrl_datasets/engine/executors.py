@@ -22,6 +22,8 @@ from lrl_datasets.errors import LrlError
 
 WATCHED_EVERY = 0.05
 """Seconds between two looks at a worker's memory."""
+CONNECTS_WITHIN = 10.0
+"""Seconds in which a running scheduler must answer."""
 OVER = "over-memory-"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -150,7 +152,7 @@ def _dask(options: Options, work: str) -> Iterator[Executor]:
         ) from None
     if options.scheduler is not None:
         try:
-            client = Client(options.scheduler, timeout=10)
+            client = Client(options.scheduler, timeout=CONNECTS_WITHIN)
         except (OSError, ValueError) as error:
             raise LrlError(
                 f"--scheduler {options.scheduler}: no Dask scheduler answers there ({error})"

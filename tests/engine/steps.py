@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets.engine import files
+from lrl_datasets.filters.length import Length
 
 
 @dataclass(frozen=True)
@@ -90,3 +91,30 @@ def total(inputs: Sequence[str], output: str, settings: None, part: int) -> None
     """Add up the numbers that leave a remainder of `part` by 3, over all files."""
     numbers = [n for path in inputs for n in files.read(path)["n"].to_pylist() if n % 3 == part]
     files.write(output, pa.table({"total": [sum(numbers)]}))
+
+
+@dataclass(frozen=True)
+class KillsOnce(Length):
+    """The filter of this name, whose worker is killed with -9 in the middle of the rows, the first time."""
+
+    marker: Path | None = None
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        if self.marker and not self.marker.exists() and 30 in table["row"].to_pylist():
+            self.marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(table)
+
+
+@dataclass(frozen=True)
+class BreaksAt(Length):
+    """The filter of this name, with a bug that one text meets."""
+
+    text: str = ""
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        if any(
+            self.text in turn["content"] for turns in table["messages"].to_pylist() for turn in turns or ()
+        ):
+            raise ZeroDivisionError("division by zero")
+        return super().__call__(table)

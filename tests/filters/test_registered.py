@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import json
+import pickle
 import pkgutil
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from lrl_datasets.builders import swahili_instruct
 
 from lrl_datasets import filters, schema
+from lrl_datasets.engine import names
 from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.identity import Identity
@@ -130,3 +133,10 @@ def test_a_table_may_be_cut_into_batches_anywhere(name: str) -> None:
     for at in (1, 4):
         parts = pa.concat_tables([SET[name](table.slice(0, at)), SET[name](table.slice(at))])
         assert parts.to_pylist() == whole.to_pylist()
+
+
+@pytest.mark.parametrize("name", sorted(SET))
+def test_a_filter_goes_to_another_process_and_files_are_named_by_it(name: str) -> None:
+    step = SET[name]
+    assert names.of_settings(pickle.loads(pickle.dumps(step))) == names.of_settings(step)
+    assert json.dumps(names.of_settings(step))
