@@ -161,10 +161,10 @@ def build(
     near: duplicates.Report | None = None
     if isinstance(search, duplicates.Duplicates):
         progress("duplicates")
-        rows, near = search.search(rows)
+        rows, near = search.search(rows, engine)
     else:
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
-    rows = with_groups(rows, before, search)
+    rows = with_groups(rows, before, search.on(engine) if isinstance(search, duplicates.Duplicates) else None)
     left = withdrawal.leave(rows, judged, asked, before, withdrawn)
     if rekey is not None and left.unknown:
         raise LrlError(

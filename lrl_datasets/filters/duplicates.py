@@ -10,6 +10,7 @@ answer to two prompts is; what the prompts share (a template) plays no part unle
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +20,7 @@ import pyarrow as pa
 from lrl_datasets.filters.base import add_column
 
 if TYPE_CHECKING:
+    from lrl_datasets.engine import Engine
     from lrl_datasets.filters.near_duplicates.texts import Array, Rule, Texts
 
 
@@ -78,8 +80,17 @@ class Duplicates:
         """Return `table` with `cluster` added; an unreadable row is a cluster of its own."""
         return self.search(table)[0]
 
-    def search(self, table: pa.Table) -> tuple[pa.Table, Report]:
-        """Return `table` with `cluster` added, and the report."""
+    def search(self, table: pa.Table, engine: Engine | None = None) -> tuple[pa.Table, Report]:
+        """Return `table` with `cluster` added, and the report.
+
+        In memory; on the workers of an engine where it is a cluster's, or the rows are more than half of what a
+        worker may hold. Either way the clusters are the same.
+        """
+        if engine is not None and (engine.options.engine != "local" or table.nbytes > engine.memory // 2):
+            from lrl_datasets.filters.near_duplicates import stages
+
+            names, report = stages.cluster_table(engine, table, self)
+            return add_column(table, "cluster", names, pa.string()), report
         from lrl_datasets.filters.near_duplicates import kernels
         from lrl_datasets.filters.near_duplicates.search import Bands, candidates
         from lrl_datasets.filters.near_duplicates.texts import Texts
@@ -108,6 +119,10 @@ class Duplicates:
             chained=chained(relative, int(same.sum())),
         )
         return add_column(table, "cluster", named(table.column("id"), group), pa.string()), report
+
+    def on(self, engine: Engine | None) -> Callable[[pa.Table], pa.Table]:
+        """Return the filter as it runs on an engine."""
+        return lambda table: self.search(table, engine)[0]
 
     @property
     def rule(self) -> Rule:

@@ -32,9 +32,13 @@ def read(path: str) -> dict[str, Array]:
     """Read all arrays of a file; a local one costs what is looked at."""
     table = files.read(path)
     found = {}
-    for name, kind, data in zip(*(table.column(at) for at in range(3)), strict=True):
-        raw = data.as_buffer()
-        found[name.as_py()] = np.frombuffer(raw, kind.as_py()) if raw.size else np.empty(0, kind.as_py())
+    for name, kind, data in zip(table["name"], table["kind"], table["data"].chunks, strict=True):
+        _, ends, raw = data.buffers()  # a scalar would be a copy
+        size = int(np.frombuffer(ends, np.int64, 2, 8 * data.offset)[1])
+        dtype = np.dtype(kind.as_py())
+        found[name.as_py()] = (
+            np.frombuffer(raw, dtype, size // dtype.itemsize) if size else np.empty(0, dtype)
+        )
     return found
 
 

@@ -474,21 +474,37 @@ def _holds(slots, stamps, mask, stamp, value):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def different(hashes, starts, out, stops):  # type: ignore[no-untyped-def]
-    """Write the different ones of each list of hashes, `starts` saying where each begins; return how many in all."""
-    longest = 1
-    for number in range(len(stops)):
-        longest = max(longest, starts[number + 1] - starts[number])
+def crowded(keys, shift, seen, out):  # type: ignore[no-untyped-def]
+    """Write the places of the keys that may stand twice, by a table of their bits from `shift` on; return how many."""
+    mask = np.uint64(len(seen) - 1)
+    for at in range(len(keys)):
+        place = keys[at] >> shift & mask
+        seen[place] = min(seen[place] + 1, 2)
+    n = np.int64(0)
+    for at in range(len(keys)):
+        out[n] = at
+        n += np.int64(seen[keys[at] >> shift & mask] > 1)
+    return n
+
+
+@compiled
+def different(hashes, begins, ends, out, stops, places, n):  # type: ignore[no-untyped-def]
+    """Write the different ones of some lists of hashes behind the first `n` of `out`; return how many there are then.
+
+    `stops[places[i]]` gets where those of list i end.
+    """
+    longest = np.int64(1)
+    for number in range(len(begins)):
+        longest = max(longest, ends[number] - begins[number])
     slots = np.empty(_mask(longest) + 1, np.uint64)
     stamps = np.zeros(len(slots), np.int64)
-    n = np.int64(0)
-    for number in range(len(stops)):
-        mask = _mask(starts[number + 1] - starts[number])
-        for at in range(starts[number], starts[number + 1]):
+    for number in range(len(begins)):
+        mask = _mask(ends[number] - begins[number])
+        for at in range(begins[number], ends[number]):
             if _insert(slots, stamps, mask, number + 1, hashes[at]):
                 out[n] = hashes[at]
                 n += 1
-        stops[number] = n
+        stops[places[number]] = n
     return n
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from lrl_datasets.engine import Engine, Task, files
+from lrl_datasets.engine import Engine, Task, blocks, files
 from lrl_datasets.filters.near_duplicates import arrays, kernels
 from lrl_datasets.filters.near_duplicates.search import BLOCK, KEY_STARTS, RUN, Bands
 from lrl_datasets.filters.near_duplicates.texts import Array, Texts, buffers
@@ -26,6 +26,8 @@ from lrl_datasets.filters.near_duplicates.texts import Array, Texts, buffers
 if TYPE_CHECKING:
     from lrl_datasets.filters.duplicates import Duplicates, Report
 
+FILE_ROWS, FILE_BYTES = 25_000, 64 << 20
+"""Most rows and bytes of a file that a table is cut into."""
 ENTRIES = 1 << 20
 """Most band keys of a task, about: 40 MB."""
 EDGES = 1 << 21
@@ -99,6 +101,15 @@ def cluster(engine: Engine, inputs: Sequence[str], search: Duplicates, rows: int
     return clusters, report
 
 
+def cluster_table(engine: Engine, table: pa.Table, search: Duplicates) -> tuple[pa.ChunkedArray, Report]:
+    """Find the clusters of a table's rows, cut into files of the work folder; return them in order."""
+    narrow = table.select(["id", "messages"])
+    inputs = [engine.put("near-rows", block) for block in blocks.cut(narrow, FILE_BYTES, FILE_ROWS)]
+    clusters, report = cluster(engine, inputs, search, table.num_rows)
+    found = [chunk for path in clusters for chunk in files.read(path)["cluster"].chunks]
+    return pa.chunked_array(found, pa.string()), report
+
+
 def sketch(inputs: Sequence[str], output: str, plan: Plan) -> None:
     """Write what each row of a file is found by: its text's hash, and by range its keys in all bands."""
     search = plan.search
@@ -133,12 +144,13 @@ def pair(inputs: Sequence[str], output: str, plan: Plan, number: int) -> None:
     key, text = arrays.joined(parts, "key"), arrays.joined(parts, "text")
     file = np.repeat(np.arange(len(parts), dtype=np.uint64), [len(part["key"]) for part in parts])
     row = file << _HALF | arrays.joined(parts, "row").astype(np.uint64)
-    order = np.argsort(key)
-    key = key[order]
-    new = _new(key)
-    alone = new & np.r_[new[1:], True][: len(new)]  # as most keys
-    order, key = order[~alone], key[~alone]
-    text, row = text[order], row[order]
+    place = np.empty(len(key) + 1, np.int64)
+    seen = np.zeros(1 << max(10, (4 * len(key)).bit_length()), np.uint8)
+    place = place[: kernels.crowded(key, np.uint64(KEY_STARTS), seen, place)]  # most keys stand once
+    place = place[np.argsort(key[place])]
+    new = _new(key[place])
+    place = place[~(new & np.r_[new[1:], True][: len(new)])]
+    key, text, row = key[place], text[place], row[place]
     order = np.lexsort((row, text, key))
     key, text, row = key[order], text[order], row[order]
     new = _new(key, text)
@@ -205,20 +217,19 @@ def _similar(sketches: list[dict[str, Array]], left: Array, right: Array, search
 def _gathered(sketches: list[dict[str, Array]], rows: Array, what: str) -> tuple[Array, Array]:
     """Return the different shingles of some rows (file << 32 | row, sorted) behind one another."""
     file, row = (rows >> _HALF).astype(np.int64), (rows & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    hashes, sizes = [], []
+    spans = []
     for number in np.unique(file):
-        arrays_of, own = sketches[number], row[file == number]
+        places = np.flatnonzero(file == number)
+        own = sketches[number]
         if what == "shingles":
-            begins, ends = arrays_of["begins"][own], arrays_of["ends"][own]
+            spans.append((own[what], own["begins"][row[places]], own["ends"][row[places]], places))
         else:
-            at = np.searchsorted(arrays_of["prompts.rows"], own)
-            begins, ends = arrays_of["prompts.starts"][at], arrays_of["prompts.starts"][at + 1]
-        sizes.append(ends - begins)
-        inside = np.arange(int(sizes[-1].sum())) - np.repeat(np.cumsum(sizes[-1]) - sizes[-1], sizes[-1])
-        hashes.append(arrays_of[what][np.repeat(begins, sizes[-1]) + inside])
-    starts = np.cumsum(np.concatenate([[0], *sizes]))
-    out, stops = np.empty(int(starts[-1]), np.uint64), np.empty(len(rows), np.int64)
-    n = kernels.different(np.concatenate(hashes), starts, out, stops)
+            at = np.searchsorted(own["prompts.rows"], row[places])
+            spans.append((own[what], own["prompts.starts"][at], own["prompts.starts"][at + 1], places))
+    out = np.empty(sum(int((ends - begins).sum()) for _, begins, ends, _ in spans), np.uint64)
+    stops, n = np.empty(len(rows), np.int64), 0
+    for hashes, begins, ends, places in spans:
+        n = kernels.different(hashes, begins, ends, out, stops, places, n)
     return out[:n], np.r_[0, stops]
 
 

@@ -132,7 +132,7 @@ class Texts:
             )  # fmt: skip
             ends = made.ends[place]
             made.begins[place] = np.r_[0, ends[:-1]]
-            return kept[: ends[-1]].copy() if keep else kept
+            return kept[: ends[-1]] if keep else kept
 
         kept = self.each(one, range(len(self.batches)))
         if keep:

@@ -118,3 +118,20 @@ def test_stars_are_the_components(tmp_path: Path) -> None:
                 if b < a
             }
         assert found == wanted
+
+
+def test_a_table_goes_through_the_stages_where_it_is_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "FILE_ROWS", 30)
+    table = pa.concat_tables([corpus(3, 50), corpus(3, 50).slice(10)])
+    table = table.set_column(0, "id", pa.array([f"{n:03d}" for n in range(90)]))
+    wanted = Duplicates().search(table)
+    with start(work=str(tmp_path / "work")) as engine:
+        engine._executor = executors.Here()
+        assert Duplicates().search(table, engine) == wanted
+        assert not (tmp_path / "work").exists()  # it fits
+        engine.memory = table.nbytes
+        found = Duplicates().search(table, engine)
+        assert len(list((tmp_path / "work" / "near-rows").iterdir())) == 3
+    assert found == wanted and found[1].exact >= 40
