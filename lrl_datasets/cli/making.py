@@ -64,7 +64,7 @@ def build(
     memory: Annotated[
         str,
         typer.Option(
-            metavar="SIZE", help="What one worker may hold; it is stopped when it needs more. At least 512MB."
+            metavar="SIZE", help="What one worker may hold, at least 1GB; it is stopped when it needs more."
         ),
     ] = "2GB",
     scheduler: Annotated[
@@ -107,13 +107,19 @@ def build(
     lock_file = lock_beside(script(builder))
     options = engines.Options(engine, workers, engines.parse_memory(memory), scheduler)
     place = work or str(work_folder(out_dir, found.repository))
-    with bars() as (step, tasks), engines.start(options, work=place, progress=tasks) as running:
-        built = run(
-            found, name=name, out=out_dir, version=version, sample=sample, given=given, only=only or [],
-            suite_index=suite_index, script_sha256=file_entry(script(builder))["sha256"], previous=previous,
-            rekey=rekey, beside=script(builder).parent, lock_file=lock_file if lock_file.is_file() else None,
-            engine=running, progress=step,
-        )  # fmt: skip
+    try:
+        with bars() as (step, tasks), engines.start(options, work=place, progress=tasks) as running:
+            built = run(
+                found, name=name, out=out_dir, version=version, sample=sample, given=given, only=only or [],
+                suite_index=suite_index, script_sha256=file_entry(script(builder))["sha256"], previous=previous,
+                rekey=rekey, beside=script(builder).parent, lock_file=lock_file if lock_file.is_file() else None,
+                engine=running, progress=step,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        err.print(
+            "broken off; nothing is released. The same command goes on with the work files that are finished"
+        )
+        raise typer.Exit(130) from None
     added = {file: withdrawal.add(file, lines) for file, lines in built.to_withdraw.items()}
     out.print(report.funnel(built.manifest))
     for file, lines in added.items():

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 Step = Callable[["pa.Table"], "pa.Table"]
 """A filter, or any function of a table that gives the same rows in the same order."""
 
-SHARE = 64
-"""Most bytes of a block: this part of what a worker may hold. As Python objects a text takes some ten times its bytes,
-and each step holds the messages before and after it."""
+SHARE = 128
+"""Most bytes of a block: this part of what a worker may hold. Measured, the steps take up to 31 times a block's bytes
+(texts of 400 words; language identification), so a quarter of the limit."""
 
 
 def through(

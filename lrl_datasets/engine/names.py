@@ -9,8 +9,9 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Set
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import requires, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -35,13 +36,15 @@ def code_version() -> str:
         for path in PACKAGE.rglob("*")
         if path.suffix in (".py", ".toml", ".json", ".txt") and "__pycache__" not in path.parts
     )
+    versions: dict[str, str] = {}
     hashes = [
         [path.relative_to(PACKAGE).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest()]
         for path in files
     ]
-    needed = (one for one in requires("lrl-datasets") or () if "extra ==" not in one)
-    tools = [re.match(r"[\w.-]+", one) for one in needed]
-    versions = {name[0]: version(name[0]) for name in tools if name}
+    with suppress(PackageNotFoundError):  # a checkout on the path that was not installed
+        needed = (one for one in requires("lrl-datasets") or () if "extra ==" not in one)
+        tools = [re.match(r"[\w.-]+", one) for one in needed]
+        versions = {name[0]: version(name[0]) for name in tools if name}
     return digest(hashes, versions, sys.version)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import socket
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -270,6 +271,8 @@ def _task(
     except Exception as error:
         files.remove(scratch)
         said = str(error) if isinstance(error, LrlError) else f"{type(error).__name__}: {error}"
+        if isinstance(error, FileNotFoundError):
+            said += f" (on {socket.gethostname()}; work files must lie where every worker sees them: --work FOLDER)"
         return _Failed(inputs, said, traceback.format_exc())
     return None
 

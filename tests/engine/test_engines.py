@@ -20,8 +20,8 @@ from tests.engine.steps import DiesOnce, FailsAt, Plus, Takes, total
 
 pytestmark = pytest.mark.xdist_group("engine")  # they share a cluster
 
-LOCAL = Options(workers=2, memory=512 << 20)
-ALONE = Options(workers=1, memory=512 << 20)  # where one worker shows the same: each takes a second to begin
+LOCAL = Options(workers=2, memory=1 << 30)
+ALONE = Options(workers=1, memory=1 << 30)  # where one worker shows the same: each takes a second to begin
 ROWS, BLOCK = 24, 3
 
 
@@ -154,9 +154,9 @@ def test_a_failing_step_names_file_and_row(dask: Options, tmp_path: Path) -> Non
 
 def test_a_worker_over_its_memory_is_stopped_and_said_so(tmp_path: Path) -> None:
     with pytest.raises(
-        LrlError, match=r"rows: a worker was stopped since it held more than --memory .*of 512 MB"
+        LrlError, match=r"rows: a worker was stopped since it held more than --memory .*of 1024 MB"
     ):
-        run(ALONE, tmp_path / "work", Takes(400))
+        run(ALONE, tmp_path / "work", Takes(600))
 
 
 def test_dask_without_the_extra_and_without_a_scheduler(

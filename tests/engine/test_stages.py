@@ -151,6 +151,18 @@ def test_rows_are_compared_at_the_end_of_a_stage(tmp_path: Path) -> None:
             running.stage("must", drop, [Task([path])], keeps_rows=True)
 
 
+def nowhere(inputs: Sequence[str], output: str, settings: None) -> None:
+    files.read("/nowhere/at/all.arrow")
+
+
+def test_a_worker_that_does_not_see_the_files_says_what_to_do(tmp_path: Path) -> None:
+    with (
+        pytest.raises(LrlError, match=r"rows: FileNotFoundError.*/nowhere/at/all.arrow.*--work FOLDER"),
+        engine.start(work=str(tmp_path / "work")) as running,
+    ):
+        running.stage("rows", nowhere, [Task([running.put("in", numbers(1))])])
+
+
 def test_settings_of_a_script_are_refused_with_what_to_do(tmp_path: Path) -> None:
     @dataclass(frozen=True)
     class Local:
@@ -210,7 +222,7 @@ def test_options_that_make_no_sense_are_refused() -> None:
     for text in ("", "GB", "-4GB", "4 apples"):
         with pytest.raises(LrlError, match="write a size such as 4GB"):
             engine.parse_memory(text)
-    with pytest.raises(LrlError, match="at least 512MB"):
+    with pytest.raises(LrlError, match="at least 1GB"):
         engine.Options(memory=100 << 20)
     with pytest.raises(LrlError, match="local and dask"):
         engine.Options(engine="spark")
