@@ -32,7 +32,11 @@ def judge(
     decided = []
     for name, tables in read.items():
         judgements = _as_published(tables.judgements, text_steps)
-        of_source = rows.filter(pc.equal(rows["source"], name)).select(["record", "id", "worker", "messages"])
+        of_source = rows.select(["record", "id", "worker", "messages"])
+        # A source that nobody judged has no use for its answers here, however many they are.
+        of_source = (
+            of_source.filter(pc.equal(rows["source"], name)) if judgements.num_rows else of_source.slice(0, 0)
+        )
         answers = pa.table(
             {
                 "record": of_source["record"],
@@ -65,20 +69,26 @@ def weighed(judged: pa.Table, read: Mapping[str, SourceTables]) -> dict[str, agg
     return found
 
 
+_JOINED = {
+    "helpfulness": pa.float64(), "helpfulness_kind": pa.string(), "n_votes": pa.int32(), "agreement": pa.float64(),
+}  # fmt: skip
+_KNOWN = pa.schema([("answer_id", pa.string()), *_JOINED.items()])
+
+
 def with_helpfulness(
     rows: pa.Table,
     weights: Mapping[str, aggregation.Aggregated],
     accept_from: Mapping[str, float] | None = None,
 ) -> pa.Table:
     """Join posterior, votes and agreement (`weighed`) onto the candidates; `accept_from` by source, where given."""
-    posteriors: dict[str, dict[str, Any]] = {}
+    known = _KNOWN.empty_table()
     for one in weights.values():
-        posteriors.update({row["answer_id"]: row | {"kind": one.kind} for row in one.table.to_pylist()})
-    found = [posteriors.get(identity, {}) for identity in rows["id"].to_pylist()]
-    rows = add_column(rows, "helpfulness", [row.get("helpfulness") for row in found], pa.float64())
-    rows = add_column(rows, "helpfulness_kind", [row.get("kind") for row in found], pa.string())
-    rows = add_column(rows, "n_votes", [row.get("n_votes") for row in found], pa.int32())
-    rows = add_column(rows, "agreement", [row.get("agreement") for row in found], pa.float64())
+        kinds = pa.repeat(one.kind, one.table.num_rows)
+        told = one.table.append_column("helpfulness_kind", kinds)
+        known = pa.concat_tables([known, told.select(_KNOWN.names).cast(_KNOWN)])
+    at = pc.index_in(rows["id"], value_set=known["answer_id"].combine_chunks())
+    for name, kind in _JOINED.items():
+        rows = add_column(rows, name, known[name].take(at), kind)
     if accept_from is None:
         return rows
     return add_column(

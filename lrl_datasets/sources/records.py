@@ -45,7 +45,7 @@ class Records:
 
     file: InputFile
     columns: tuple[str, ...]
-    rows: list[RawRecord]
+    rows: Sequence[RawRecord]
     left_out: dict[str, int] = field(default_factory=dict)
     """Records outside the selection that was asked for, counted by what they are not."""
 

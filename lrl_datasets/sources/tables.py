@@ -12,13 +12,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
 
 from lrl_datasets.errors import LrlError
 from lrl_datasets.sources.delimited import read_delimited
 from lrl_datasets.sources.records import RawRecord, Records, decode, input_file, is_text, read_bytes, text_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Where = Mapping[str, tuple[str, ...]]
 """Column to the values of the records that are wanted."""
@@ -177,7 +182,7 @@ def _short(error: Exception) -> str:
 
 
 def _read_parquet(path: Path, name: str, where: Where) -> Records:
-    """Read a Parquet file, rows selected before they become Python objects."""
+    """Read a Parquet file; its rows become Python objects when they are asked for."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -189,15 +194,45 @@ def _read_parquet(path: Path, name: str, where: Where) -> Records:
     except (pa.ArrowException, OSError) as error:
         raise LrlError(f"{name}: not a Parquet file ({str(error).splitlines()[0]})") from None
     columns, total = tuple(table.column_names), table.num_rows
-    table = table.append_column("\0row", pa.array(range(1, total + 1), pa.int64()))
+    numbers = pa.array(np.arange(1, total + 1))
     left_out: Counter[str] = Counter()
     Records(input_file(name, data, total), columns, []).require(*where)
     for column, values in where.items():
         inside = pc.is_in(pc.cast(table[column], pa.string()), value_set=pa.array(values, pa.string()))
         left_out[_not(column, values)] += table.num_rows - pc.sum(pc.cast(inside, pa.int64())).as_py()
-        table = table.filter(inside)
-    rows = [RawRecord(values.pop("\0row"), b"", values) for values in table.to_pylist()]
-    return Records(input_file(name, data, total), columns, rows, dict(+left_out))
+        table, numbers = table.filter(inside), numbers.filter(inside.combine_chunks())
+    return Records(input_file(name, data, total), columns, Rows(table, numbers), dict(+left_out))
+
+
+class Rows(Sequence[RawRecord]):
+    """The records of a table; each is made when it is asked for, since few sources look at all of them one by one."""
+
+    def __init__(self, table: pa.Table, numbers: pa.Array) -> None:
+        self.table = table
+        self.numbers = numbers
+        """Of the rows in the file."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, at: int) -> RawRecord: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[RawRecord]: ...
+    def __getitem__(self, at: int | slice) -> RawRecord | list[RawRecord]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        return next(iter(self.only([range(len(self))[at]])))
+
+    def __iter__(self) -> Iterator[RawRecord]:
+        numbers = iter(self.numbers.to_pylist())
+        for batch in self.table.to_batches(max_chunksize=10_000):
+            for values in batch.to_pylist():
+                yield RawRecord(next(numbers), b"", values)
+
+    def only(self, places: Sequence[int]) -> Rows:
+        """Return some of them."""
+        return Rows(self.table.take(places), self.numbers.take(places))
 
 
 def _select(records: Records, where: Where) -> Records:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
@@ -173,3 +178,48 @@ def test_declarations_that_contradict_themselves() -> None:
         replace(TRANSLATED, creation_method="magic")
     with pytest.raises(ValueError, match="lineage"):
         replace(TRANSLATED, original_dataset=None)
+
+
+CELL = st.none() | st.sampled_from(["", " ", " a\u00a0", "B. b", "0.5", "nan", "new"])
+NUMBER = st.none() | st.sampled_from([0.25, 3.0, -1.5])
+COLUMNS = ("instruction", "response", "context", "task_id", "user", "instruction_en", "context_en")
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, CELL)), min_size=1, max_size=6),
+    st.lists(NUMBER, min_size=6, max_size=6), st.booleans(), st.booleans(),
+)  # fmt: skip
+@example([dict.fromkeys(COLUMNS, "a"), dict.fromkeys(COLUMNS)], [0.5] * 6, True, False)
+def test_columns_of_parquet_are_read_as_the_lines_of_a_text_file_are(
+    tmp_path: Path, rows: list[dict[str, str | None]], scores: list[float | None], numbers: bool, by_id: bool
+) -> None:
+    listed = [
+        row | {"language": "swh", "kind": "old" if row["user"] == "new" else "new",
+               "probability": score if numbers else "0.5"}
+        for row, score in zip(rows, scores, strict=False)
+    ]  # fmt: skip
+    source = TRANSLATED
+    if by_id:
+        source = replace(
+            source, originals=(), original_id="context_en", record=None, worker=None, context=None
+        )
+    kinds = [(name, pa.string()) for name in (*COLUMNS, "kind", "language")]
+    columns = pa.schema([*kinds, ("probability", pa.float64() if numbers else pa.string())])
+    pq.write_table(pa.Table.from_pylist(listed, columns), tmp_path / "rows.parquet")
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in listed), encoding="utf-8")
+    by_columns, by_lines = (source.read(tmp_path / f"rows.{end}") for end in ("parquet", "jsonl"))
+    compared = [name for name in schema.CANDIDATE.names if not name.startswith("file")]
+    assert (
+        by_columns.candidates.select(compared).to_pylist() == by_lines.candidates.select(compared).to_pylist()
+    )
+    assert [row for _, row, _ in by_columns.quarantine] == [row for _, row, _ in by_lines.quarantine]
+
+
+def test_whole_numbers_of_parquet_are_ids(tmp_path: Path) -> None:
+    row = dict.fromkeys(("instruction", "response", "context", "instruction_en", "context_en"), "a")
+    row |= {"kind": "new", "language": "swh"}
+    table = pa.Table.from_pylist([row | {"task_id": 17, "user": 5, "probability": 1}])
+    pq.write_table(table, tmp_path / "rows.parquet")
+    (read,) = TRANSLATED.read(tmp_path / "rows.parquet").candidates.to_pylist()
+    assert (read["record"], read["worker"], read["source_score"]) == ("17", "5", 1.0)
