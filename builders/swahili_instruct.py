@@ -11,6 +11,7 @@ from lrl_datasets import languages
 from lrl_datasets.builder import Builder
 from lrl_datasets.filters.duplicates import Duplicates
 from lrl_datasets.filters.echo import Echo
+from lrl_datasets.filters.harm import Harm
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.language_id import LanguageId
 from lrl_datasets.filters.length import Length
@@ -101,6 +102,8 @@ FILTERS = (
     Truncated(language=SWAHILI.code, whole_sentences=("dolly-toloka",), min_words=5),
     # One tag or bracket forgotten, or named in a text about it, is no damage; three are.
     Markup(max_unpaired=2),
+    # Flags what the lists of the language file have, and refuses nothing: a text against insults quotes them.
+    Harm(lists=SWAHILI.harm.lists),
     # More likely helpful than not. Where a campaign's golden tasks calibrate its posterior, `precision` could choose a
     # stricter threshold by itself; how many doubtful answers a training takes is its own choice (`weight` of a recipe).
     Helpfulness(minimum=0.5),

@@ -186,6 +186,10 @@ phone_cues = []
 # TODO words that stand before a number that is somebody's id, passport or account. English ones are known.
 id_cues = []
 
+[harm]
+# TODO write harm/{facts.iso639_3}.toml as swh.toml there is written, and name it first.
+lists = ["eng"]
+
 [language_id]
 {_language_id(facts)}
 [refusals]
@@ -277,6 +281,7 @@ from lrl_datasets import languages
 from lrl_datasets.builder import Builder
 from lrl_datasets.filters.duplicates import Duplicates
 from lrl_datasets.filters.echo import Echo
+from lrl_datasets.filters.harm import Harm
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.language_id import LanguageId
 from lrl_datasets.filters.length import Length
@@ -330,6 +335,8 @@ FILTERS = (
     Truncated(language={constant}.code, whole_sentences=(), min_words=5),
     # One tag or bracket forgotten, or named in a text about it, is no damage; three are.
     Markup(max_unpaired=2),
+    # Flags what the lists of the language file have, and refuses nothing.
+    Harm(lists={constant}.harm.lists),
     # More likely helpful than not.
     Helpfulness(minimum=0.5),
     # At .8 of word 5-shingles two texts differ in a word or two of thirty: a copy, not a second opinion.

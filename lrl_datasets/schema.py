@@ -49,7 +49,8 @@ HUMAN_ORIGIN = ("crowd", "native")
 # `lrl crowd decide` says of it, and a worker who is refused for copying is not told in a release that he was brief.
 FILTER_ORDER = (
     "source", "answer_rules", "normalise", "personal_data", "worker_ids", "identity", "length", "echo", "repetition",
-    "script", "untranslated", "length_ratio", "language_id", "refusals", "truncated", "markup", "helpfulness",
+    "script", "untranslated", "length_ratio", "language_id", "refusals", "truncated", "markup", "harm",
+    "helpfulness",
     "contamination", "held_out", "duplicates",
 )  # fmt: skip
 
@@ -161,6 +162,10 @@ PROVENANCE = [
     ("lid_answer", pa.string()),
     ("cluster", pa.string()),
     ("group", pa.string()),
+    (
+        "flags",
+        pa.list_(pa.string()),
+    ),  # what is told of a row and refuses none: `harm:insult:2`; null: nobody looked
 ]
 
 _FROM_SOURCE = (

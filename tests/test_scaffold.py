@@ -67,7 +67,7 @@ def test_igbo_is_two_new_files_and_no_changed_one(checkout: Path) -> None:
     assert builder == (
         "igbo-instruct lrl-align/igbo-instruct ibo_Latn "
         "['normalise', 'personal_data', 'length', 'echo', 'repetition', 'script', 'untranslated', 'length_ratio', "
-        "'language_id', 'refusals', 'truncated', 'markup', 'helpfulness', 'duplicates']"
+        "'language_id', 'refusals', 'truncated', 'markup', 'harm', 'helpfulness', 'duplicates']"
     )
 
 

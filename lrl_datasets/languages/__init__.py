@@ -22,6 +22,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from lrl_datasets.errors import LrlError
+from lrl_datasets.languages import harm_lists
 from lrl_datasets.languages.crowd import CrowdTexts
 from lrl_datasets.schema import digest
 
@@ -139,6 +140,21 @@ class PersonalDataFacts(_Facts):
         if unknown:
             raise ValueError(f"no phone numbers are known of {', '.join(unknown)}")
         return regions
+
+
+class HarmFacts(_Facts):
+    """Where harmful words of the language's texts are listed; see `filters/harm.py`."""
+
+    lists: tuple[str, ...] = ()
+    """Files of the folder `harm/`: the language's own, and those of the languages that its texts mix in."""
+
+    @field_validator("lists")
+    @classmethod
+    def _known_lists(cls, lists: tuple[str, ...]) -> tuple[str, ...]:
+        known = harm_lists.names()
+        if unknown := [name for name in lists if name not in known]:
+            raise ValueError(f"no file harm/{unknown[0]}.toml; there are {', '.join(known)}")
+        return lists
 
 
 class HubModel(_Facts):
@@ -365,6 +381,7 @@ class Language(_Facts):
     codes: Codes
     personal_data: PersonalDataFacts = PersonalDataFacts()
     language_id: LanguageIdFacts
+    harm: HarmFacts = HarmFacts()
     refusals: Refusals = Refusals()
     truncation: Truncation = Truncation()
     templates: Templates = Templates()

@@ -74,7 +74,7 @@ def render(content: dict[str, Any], facts: Facts) -> str:
     body = _compiled(_template()).render(
         manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
         configs=schema.CONFIGS, method_words=METHOD_WORDS, bibtex=citation.bibtex(content, facts.title),
-        leak_checked=manifest.leak_checked(content),
+        leak_checked=manifest.leak_checked(content), harm=_harm(content),
         public_key=content["pseudonym_key"] == pseudonyms.fingerprint(pseudonyms.SAMPLE_KEY),
     )  # fmt: skip
     header = yaml.safe_dump(metadata(content, facts), sort_keys=False, allow_unicode=True, width=1000)
@@ -204,6 +204,12 @@ def _ordered(content: dict[str, Any]) -> dict[str, Any]:
         "sources": dict(sorted(content["sources"].items())),
         "judgements": judged | {"reasons": reasons},
     }
+
+
+def _harm(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the filter that looked for harmful language, empty where none did."""
+    filters = content.get("builder", {}).get("settings", {}).get("filters", {})
+    return dict(filters.get("harm", {}))
 
 
 def _agreement(found: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from lrl_datasets.release.splits import first_marks
 
 
 def of_records(rows: pa.Table, withdrawn: Counter[str] | None = None) -> dict[str, Any]:
-    """Count the marked rows: the ledger, the funnel by filter and reason, by source, and what was masked.
+    """Count the marked rows: the ledger, the funnel by filter and reason, by source, what was flagged and masked.
 
     `withdrawn` counts, by source, the records that left and are no longer among `rows`.
     """
@@ -42,6 +42,7 @@ def of_records(rows: pa.Table, withdrawn: Counter[str] | None = None) -> dict[st
             if (step, reason) in funnel
         ],
         "by_source": {source: dict(sorted(counter.items())) for source, counter in by_source.items()},
+        "flags": dict(sorted(_counted(pa.table({"flag": pc.list_flatten(rows["flags"])})).items())),
         "masked": dict(sorted(_counted(pa.table({"kind": pc.list_flatten(rows["masked"])})).items())),
     }
 

@@ -22,6 +22,7 @@ from lrl_datasets.release import citation, locations
 from lrl_datasets.release import manifest as manifests
 from lrl_datasets.release.checks import (
     card,
+    flags,
     ledgers,
     manifest,
     pairs,
@@ -177,6 +178,7 @@ CHECKS: dict[str, Check] = {
     "groups": splits.groups,
     "pairs": pairs.pairs,
     "comparisons": pairs.compared,
+    "flags": flags.flags,
     "ledgers": ledgers.ledgers,
     "inputs": ledgers.inputs,
     "agreement": ledgers.agreement,

@@ -276,6 +276,8 @@ def _lines(manifest: dict[str, Any]) -> list[Text]:
         )
     if counts["masked"]:
         lines.append("masked: " + ", ".join(f"{n} {kind}" for kind, n in counts["masked"].items()))
+    if counts.get("flags"):
+        lines.append("rows flagged: " + ", ".join(f"{n} {flag}" for flag, n in counts["flags"].items()))
     for name in (name for name in schema.CONFIGS if name != "default" and name in manifest["configs"]):
         splits = manifest["configs"][name]  # in a JSON file they stand in the order of the alphabet
         rows = ", ".join(f"{split} {splits[split]['rows']}" for split in schema.SPLITS if split in splits)

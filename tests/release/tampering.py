@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from lrl_datasets import schema
 from lrl_datasets.build import Built, build
+from lrl_datasets.filters.harm import Harm
 from lrl_datasets.filters.identity import content_hash
 from lrl_datasets.filters.language_id import LanguageId
 from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
@@ -32,7 +33,8 @@ TRANSLATED = HubDataset(
     original_id="of", original_dataset="test/original", language="swh_Latn", license="mit",
     creation_method="machine_translated", model_name="test/translator", may_be_unjudged=True,
 )  # fmt: skip
-_FILTERS = {step.name: step for step in BUILDER.filters} | {"language_id": LanguageId("swh_Latn")}
+_MORE = (LanguageId("swh_Latn"), Harm(("swh",)))
+_FILTERS = {step.name: step for step in (*BUILDER.filters, *_MORE)}
 BUILT_BY = replace(
     BUILDER,
     sources=(*BUILDER.sources, TRANSLATED),
