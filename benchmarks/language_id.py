@@ -1,35 +1,45 @@
-"""How well and how fast the language files' rule tells a language from others, beside each detector alone.
+"""How well and how fast a language is told from others: each detector alone, the language file's rule, a fitted table.
 
-    python benchmarks/language_id.py DIR [--language swh_Latn] [--rule-only] [--json FILE]
+    python benchmarks/language_id.py DIR [--language swh_Latn] [--fit DIR ...] [--rule-only] [--json FILE]
 
-DIR holds labelled sentences in one of three layouts: `sib200` (CODE/*.tsv with a column `text`), `ntrex128`
-(`*.CODE.txt`, one sentence a line) or `afriqa` (CODE/*.json, JSON Lines with `question`). Texts whose CODE is
-one of the language's (FLORES, ISO 639-3, macrolanguage, Hub) are the ones to keep. Prints the share kept with
-its 95 % Wilson interval, by length, and of every other language the share let through; texts a second in one
-process, detectors loaded. Nothing is fitted on the folder under test.
+DIR holds labelled sentences: `sib200` (CODE/*.tsv with a column `text`), `ntrex128` (`*.CODE.txt`, one sentence a
+line), `afriqa` (CODE/*.json, JSON Lines with `question`), CODE/*.txt or CODE.txt. Those whose CODE is one of the
+language's are the ones to keep. Prints the share kept with its 95 % Wilson interval, by length, in capitals and with
+every 20th letter dropped; of every other language the count let through, of sentences of 8 words and more; texts a
+second in one process, detectors loaded. Nothing is fitted on what is scored: with `--fit` (given once for each domain,
+DIR may be one of them) a table is fitted on every second sentence of these folders, and all rules are scored on the
+other sentences of DIR, so that no translation of a scored sentence was seen.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import dataclasses
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.table import Table
 
 from lrl_datasets import languages
+from lrl_datasets.errors import LrlError
+from lrl_datasets.filters import discriminator_fit
 from lrl_datasets.filters.detectors import detector
 from lrl_datasets.filters.judged_text import judged
+from lrl_datasets.filters.labelled_text import LabelledText, iso639_3, own_codes, read_folder
 from lrl_datasets.filters.language_id import judge
 from lrl_datasets.filters.words import count_words
+from lrl_datasets.intervals import wilson
 
 Rule = Callable[[Sequence[str]], list[bool]]
+
+LENGTHS = ((1, 3), (4, 7), (8, 11), (12, 19), (20, None))
+"""Words, ends included."""
+SHOWN = 8
+"""Languages of each rule that are printed, the worst ones."""
 
 
 def main() -> None:
@@ -39,24 +49,50 @@ def main() -> None:
     )
     parser.add_argument("directory", type=Path)
     parser.add_argument("--language", default="swh_Latn")
+    parser.add_argument("--fit", type=Path, nargs="+", action="extend", default=[])
     parser.add_argument("--rule-only", action="store_true", help="leave out the detectors alone")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
 
     language = languages.load(arguments.language)
-    texts = read(arguments.directory)
-    own = {language.code, language.codes.iso639_3, language.codes.macrolanguage, language.codes.hub}
+    try:
+        text = read_folder(arguments.directory)
+        table = fitted(language, arguments.fit)
+    except LrlError as error:
+        raise SystemExit(str(error)) from error
+    if table is not None:
+        text = half(text, 1)
+    own = own_codes(language)
+    mine = [one for code, listed in text.sentences.items() if iso639_3(code) in own for one in listed]
+    others = {code: listed for code, listed in text.sentences.items() if iso639_3(code) not in own}
+    least = language.language_id.min_words
     results = {
-        name: measure(rule, texts, own, language.language_id.min_words)
-        for name, rule in rules(language, arguments.rule_only).items()
+        name: measure(rule, mine, others, least)
+        for name, rule in rules(language, table, arguments.rule_only).items()
     }
     show(results, str(arguments.directory), language)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def rules(language: languages.Language, rule_only: bool) -> dict[str, Rule]:
-    """The language file's rule and, by name, each of its detectors' first label alone."""
+def half(text: LabelledText, which: int) -> LabelledText:
+    """Return every second sentence of each language, the even (0) or the odd (1) ones."""
+    return dataclasses.replace(
+        text, sentences={code: listed[which::2] for code, listed in text.sentences.items()}
+    )
+
+
+def fitted(language: languages.Language, folders: Sequence[Path]) -> discriminator_fit.Discriminator | None:
+    """Fit a table on the even sentences of the folders, if there are any."""
+    if not folders:
+        return None
+    return discriminator_fit.fit(language, [half(read_folder(one), 0) for one in folders], report=False)
+
+
+def rules(
+    language: languages.Language, table: discriminator_fit.Discriminator | None, rule_only: bool
+) -> dict[str, Rule]:
+    """The language file's rule, with the fitted table if there is one, and each detector's first label alone."""
 
     def by_label(facts: languages.Detector) -> Rule:
         ready = detector(language, facts)
@@ -65,102 +101,129 @@ def rules(language: languages.Language, rule_only: bool) -> dict[str, Rule]:
         ]
 
     found: dict[str, Rule] = {"rule": lambda texts: [j.accepted for j in judge(texts, language)]}
+    if table is not None:
+        found["fitted"] = lambda texts: [j.accepted for j in judge(texts, language, table)]
     if not rule_only:
-        for facts in (language.language_id.leading, *language.language_id.opinions):
-            found[f"{facts.detector} label"] = by_label(facts)
+        for name in get_args(languages.DetectorName):
+            if getattr(language.codes, name) is not None:
+                found[f"{name} label"] = by_label(languages.Detector(detector=name))
     return found
 
 
-def read(directory: Path) -> dict[str, list[str]]:
-    """Read the labelled sentences: code → texts."""
-    texts: dict[str, list[str]] = {}
-    for path in sorted(directory.rglob("*")):
-        if path.suffix == ".tsv" and path.parent != directory:
-            with path.open(encoding="utf-8", newline="") as file:
-                for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-                    texts.setdefault(path.parent.name, []).append(row["text"])
-        elif path.suffix == ".txt" and path.stem.count(".") == 1:
-            texts.setdefault(path.stem.split(".")[1], []).extend(
-                path.read_text(encoding="utf-8").splitlines()
-            )
-        elif path.suffix == ".json" and path.parent != directory:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            texts.setdefault(path.parent.name, []).extend(json.loads(line)["question"] for line in lines)
-    if not texts:
-        raise SystemExit(
-            f"{directory}: no labelled sentences in a known layout (CODE/*.tsv, *.CODE.txt, CODE/*.json)"
-        )
-    return texts
-
-
-def measure(rule: Rule, texts: dict[str, list[str]], own: set[str | None], min_words: int) -> dict[str, Any]:
+def measure(rule: Rule, own: Sequence[str], others: dict[str, list[str]], min_words: int) -> dict[str, Any]:
     """Apply one rule to all texts."""
-    rule([text for listed in texts.values() for text in listed[:1]])  # load what it needs
-    flat = [text for listed in texts.values() for text in listed]
-    started = time.perf_counter()
-    kept = iter(rule(flat))
-    seconds = time.perf_counter() - started
-    of_own: list[tuple[str, bool]] = []
+    flat = [text for listed in others.values() for text in listed]
+    rule([*own[:1], *flat[:1]])  # load what it needs
+    kept, own_speed = timed(rule, own)
+    passed, speed = timed(rule, [*own, *flat])
+    lengths = [count_words(text) for text in own]
+    long = [text for text, words in zip(own, lengths, strict=True) if words >= min_words]
+
     let_through: dict[str, dict[str, float]] = {}
-    for code, listed in texts.items():
-        judged = [(text, next(kept)) for text in listed]
-        if code in own:
-            of_own += judged
-        else:
-            count = sum(passed for _, passed in judged)
-            let_through[code] = {"texts": len(judged), "kept": count, "share": count / len(judged)}
-    short = [passed for text, passed in of_own if count_words(text) < min_words]
-    long = [passed for text, passed in of_own if count_words(text) >= min_words]
+    at = len(own)
+    for code, listed in others.items():
+        of_code = [
+            one
+            for text, one in zip(listed, passed[at : at + len(listed)], strict=True)
+            if count_words(text) >= min_words
+        ]
+        at += len(listed)
+        let_through[code] = share(of_code)
+    worst = sorted(let_through.items(), key=lambda item: (-item[1].get("share", 0), item[0]))
     return {
-        "recall": interval([passed for _, passed in of_own]),
-        f"recall_under_{min_words}_words": interval(short),
-        f"recall_from_{min_words}_words": interval(long),
-        "let_through": dict(sorted(let_through.items(), key=lambda item: (-item[1]["share"], item[0]))),
-        "let_through_pooled": interval_of(
-            int(sum(x["kept"] for x in let_through.values())),
+        "recall": share(kept),
+        f"recall_from_{min_words}_words": share(
+            [one for one, words in zip(kept, lengths, strict=True) if words >= min_words]
+        ),
+        **{
+            f"recall_of_{low}_to_{high}_words" if high else f"recall_from_{low}_words": share(
+                [
+                    one
+                    for one, words in zip(kept, lengths, strict=True)
+                    if low <= words and (high is None or words <= high)
+                ]
+            )
+            for low, high in LENGTHS
+        },
+        "recall_in_capitals": share(rule([text.upper() for text in long])),
+        "recall_with_letters_dropped": share(rule([without_letters(text) for text in long])),
+        "let_through": dict(worst),
+        "let_through_pooled": share_of(
+            int(sum(x.get("kept", 0) for x in let_through.values())),
             int(sum(x["texts"] for x in let_through.values())),
         ),
-        "texts_per_second": len(flat) / seconds,
+        "texts_per_second": own_speed,
+        "texts_per_second_mixed": speed,
     }
 
 
-def interval(passed: Sequence[bool]) -> dict[str, float]:
-    """Share of the true ones, see `interval_of`."""
-    return interval_of(sum(passed), len(passed))
+def timed(rule: Rule, texts: Sequence[str]) -> tuple[list[bool], float]:
+    """Apply a rule; also return texts a second of this process's time, other processes' load aside."""
+    started = time.process_time()
+    passed = rule(texts)
+    return passed, len(texts) / max(1e-9, time.process_time() - started)
 
 
-def interval_of(count: int, total: int, z: float = 1.96) -> dict[str, float]:
-    """Share with its Wilson score interval (Wilson 1927)."""
+def without_letters(text: str) -> str:
+    """Drop every 20th letter."""
+    letters = 0
+    left = []
+    for letter in text:
+        letters += letter.isalpha()
+        if not (letter.isalpha() and letters % 20 == 0):
+            left.append(letter)
+    return "".join(left)
+
+
+def share(passed: Sequence[bool]) -> dict[str, float]:
+    """Share of the true ones, see `share_of`."""
+    return share_of(sum(passed), len(passed))
+
+
+def share_of(count: int, total: int) -> dict[str, float]:
+    """Share with its 95 % interval."""
     if not total:
         return {"texts": 0}
-    share = count / total
-    middle = share + z * z / (2 * total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    return {"texts": total, "share": share, "low": (middle - half) / scale, "high": (middle + half) / scale}
+    low, high = wilson(count, total)
+    return {"texts": total, "kept": count, "share": count / total, "low": low, "high": high}
 
 
 def show(results: dict[str, dict[str, Any]], directory: str, language: languages.Language) -> None:
     """Print the figures, a column a rule, the languages most let through below."""
-    table = Table(title=f"{language.code} in {directory}: % kept [95 % interval] of n, % let through")
+    table = Table(
+        title=f"{language.code} in {directory}: % kept [95 % interval] of n; let through: count of n"
+    )
     table.add_column("")
     for name in results:
         table.add_column(name, justify="right")
     first = next(iter(results.values()))
     for key in (key for key in first if key.startswith("recall")):
         table.add_row(key.replace("_", " "), *(_share(result[key]) for result in results.values()))
+    table.add_section()
     table.add_row(
-        "let through, all others", *(_share(result["let_through_pooled"]) for result in results.values())
+        f"let through, all others, {language.language_id.min_words} words and more",
+        *(_share(result["let_through_pooled"]) for result in results.values()),
     )
-    worst = {code for result in results.values() for code in list(result["let_through"])[:6]}
+    shown = {
+        code
+        for result in results.values()
+        for code, one in list(result["let_through"].items())[:SHOWN]
+        if one.get("kept")
+    }
     order = sorted(
-        worst, key=lambda code: -max(result["let_through"][code]["share"] for result in results.values())
+        shown, key=lambda code: [-result["let_through"][code]["share"] for result in results.values()]
     )
     for code in order:
         table.add_row(
-            code, *(f"{100 * result['let_through'][code]['share']:.1f}" for result in results.values())
+            code,
+            *(
+                f"{result['let_through'][code]['kept']} of {result['let_through'][code]['texts']}"
+                for result in results.values()
+            ),
         )
-    table.add_row("texts a second", *(f"{result['texts_per_second']:,.0f}" for result in results.values()))
+    table.add_section()
+    for key in ("texts_per_second", "texts_per_second_mixed"):
+        table.add_row(key.replace("_", " "), *(f"{result[key]:,.0f}" for result in results.values()))
     Console(width=160).print(table)
 
 

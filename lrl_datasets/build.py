@@ -74,6 +74,7 @@ def build(
     given: Mapping[str, Path] | None = None,
     only: Collection[str] = (),
     suite_index: Path | None = None,
+    lid_table: Path | None = None,
     script_sha256: str | None = None,
     beside: Path | None = None,
     lock_file: Path | None = None,
@@ -103,6 +104,8 @@ def build(
         Names of the sources to read; all when empty.
     suite_index
         File of `lrl tasks index`. Without it nothing is checked for leaks, and the release says so.
+    lid_table
+        File of `lrl lid fit`: tells the language from its neighbours. Without it the language file's rule decides.
     script_sha256
         SHA-256 of the builder's script, for the manifest.
     beside
@@ -124,6 +127,8 @@ def build(
         versions.version_key(version)
     if rekey is not None and previous is None:
         raise LrlError("--rekey translates the previous release: name it with --previous")
+    if lid_table is not None:
+        builder = builder.with_language_table(lid_table)
     language = languages.load(builder.language)
     index = SuiteIndex.load(suite_index) if suite_index else None
     before = earlier.load(previous, builder.repository, builder.splits.salt) if previous else None

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lrl_datasets import schema
+from lrl_datasets import languages, schema
 from lrl_datasets.errors import LrlError
 from lrl_datasets.filters.base import Filter
+from lrl_datasets.filters.discriminator import table_file
+from lrl_datasets.filters.language_id import LanguageId
 from lrl_datasets.release import withdrawal
 from lrl_datasets.release.splits import Splits
 from lrl_datasets.sources.base import Source
@@ -47,6 +49,21 @@ class Builder:
         if names != order or {"normalise", "personal_data"} - set(names):
             raise ValueError(f"filters must stand in the order of schema.FILTER_ORDER, with both "
                              f"normalise and personal_data: {names}")  # fmt: skip
+
+    def with_language_table(self, path: Path) -> Builder:
+        """Return this builder, its language identification with a table of `lrl lid fit`.
+
+        Raises
+        ------
+        LrlError
+            The builder identifies no languages, or the file is no table of its language.
+        """
+        steps = list(self.filters)
+        for at, step in enumerate(steps):
+            if isinstance(step, LanguageId):
+                steps[at] = replace(step, table=table_file(path, languages.load(step.language).code))
+                return replace(self, filters=tuple(steps))
+        raise LrlError(f"{path}: {self.repository} has no filter LanguageId that could use a table")
 
     def settings(self) -> dict[str, Any]:
         """Return the thresholds as plain JSON, for the manifest."""

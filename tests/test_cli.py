@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.filters import labelled
 from tests.hub import client_environment, running_hub
 from tests.sources.exports import answer, campaign, vote
 from tests.test_build import all_yes, answers
@@ -31,7 +33,7 @@ def lrl(*arguments: str | Path, cwd: Path, code: int = 0, env: dict[str, str] | 
 
 def test_help_names_every_command(tmp_path: Path) -> None:
     said = lrl("--help", cwd=tmp_path)
-    commands = "build diff verify lock publish withdraw hub tasks tasks-dir eval finetune doctor new"
+    commands = "build diff verify lock publish withdraw hub lid tasks tasks-dir eval finetune doctor new"
     for command in commands.split():
         assert command in said
 
@@ -153,3 +155,18 @@ def test_a_file_that_can_not_be_written_is_said_before_the_work(tmp_path: Path) 
 def test_tasks_dir_is_a_folder_with_the_suites(tmp_path: Path) -> None:
     folder = Path(lrl("tasks-dir", cwd=tmp_path).strip())
     assert (folder / "sw_suite").is_dir()
+
+
+def test_a_table_is_fitted_shown_and_used(tmp_path: Path) -> None:
+    labelled.folder(tmp_path / "text", swh_Latn=300, kam_Latn=60, eng_Latn=60)
+    said = lrl("lid", "fit", "--language", "sw", "--text", "text", cwd=tmp_path)
+    assert "had it not seen the language" in said and "neighbours by the language file" in said
+    digest = hashlib.sha256((tmp_path / "swh_Latn.lid.npz").read_bytes()).hexdigest()
+    assert digest in said and digest in lrl("lid", "show", "swh_Latn.lid.npz", cwd=tmp_path)
+    use = ("--lid-table", "swh_Latn.lid.npz", "--sample", "--out")
+    lrl("build", "swahili-instruct", *use, "build", cwd=tmp_path)
+    manifest = json.loads((tmp_path / "build/lrl-align/swahili-instruct/manifest.json").read_text())
+    assert manifest["builder"]["settings"]["filters"]["language_id"]["table"] == f"sha256:{digest}"
+    assert "there is no such table" in lrl("lid", "show", "other.npz", cwd=tmp_path, code=2)
+    few = lrl("lid", "fit", "--language", "ha", "--text", "text", cwd=tmp_path, code=2)
+    assert "0 different sentences of 4 words and more are too few" in few

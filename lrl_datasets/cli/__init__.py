@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from lrl_datasets import __version__
-from lrl_datasets.cli import crowd, hub, making, models, project, publishing
+from lrl_datasets.cli import crowd, hub, lid, making, models, project, publishing
 from lrl_datasets.cli.console import err, say
 from lrl_datasets.errors import LrlError
 
@@ -26,6 +26,7 @@ for theme in (making.commands, publishing.commands, models.commands, project.com
 for name, group in (
     ("crowd", crowd.commands),
     ("hub", hub.commands),
+    ("lid", lid.commands),
     ("tasks", models.tasks),
     ("new", project.new),
 ):

@@ -33,6 +33,10 @@ def build(
     suite_index: Annotated[
         Path | None, typer.Option(help="File of `lrl tasks index`: refuse rows that leak.")
     ] = None,
+    lid_table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File of `lrl lid fit`: tell the language from its neighbours."),
+    ] = None,
     version: Annotated[
         str | None,
         typer.Option(
@@ -111,8 +115,9 @@ def build(
         with bars() as (step, tasks), engines.start(options, work=place, progress=tasks) as running:
             built = run(
                 found, name=name, out=out_dir, version=version, sample=sample, given=given, only=only or [],
-                suite_index=suite_index, script_sha256=file_entry(script(builder))["sha256"], previous=previous,
-                rekey=rekey, beside=script(builder).parent, lock_file=lock_file if lock_file.is_file() else None,
+                suite_index=suite_index, lid_table=lid_table, script_sha256=file_entry(script(builder))["sha256"],
+                previous=previous, rekey=rekey, beside=script(builder).parent,
+                lock_file=lock_file if lock_file.is_file() else None,
                 engine=running, progress=step,
             )  # fmt: skip
     except KeyboardInterrupt:

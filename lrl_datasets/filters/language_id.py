@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from lrl_datasets import languages
 from lrl_datasets.filters.base import add_column, add_mark, prompts_and_answers
 from lrl_datasets.filters.detectors import UNDETERMINED, Verdict, detector
-from lrl_datasets.filters.judged_text import JUDGED_CHARACTERS, judged
+from lrl_datasets.filters.discriminator import LENGTHS, Discriminator, TableFile, signed
+from lrl_datasets.filters.judged_text import JUDGED_CHARACTERS, JudgedText, judged
 from lrl_datasets.filters.scripts import letters_by_script
 from lrl_datasets.filters.words import count_words
 from lrl_datasets.schema import LID
@@ -35,6 +37,8 @@ class LanguageId:
 
     language: str
     """Code of the dataset's language."""
+    table: TableFile | None = None
+    """A table of `lrl lid fit` that tells the language from its neighbours; `discriminator.table_file` names one."""
 
     name: ClassVar[str] = "language_id"
     reasons: ClassVar[tuple[str, ...]] = ("wrong_language_prompt", "wrong_language_answer")
@@ -43,7 +47,8 @@ class LanguageId:
         """Return `table` with `lid_label`, `lid_score`, `lid`, the decisions, `mark.language_id` and its detail."""
         code = languages.load(self.language).code
         prompts, answers = prompts_and_answers(table)
-        found = iter(judge([text for text in (*prompts, *answers) if text is not None], code))
+        fitted = self.table.load() if self.table else None
+        found = iter(judge([text for text in (*prompts, *answers) if text is not None], code, fitted))
         of_prompt = [None if text is None else next(found) for text in prompts]
         of_answer = [None if text is None else next(found) for text in answers]
         foreign_prompt = [one not in (None, code) for one in table.column("prompt_language").to_pylist()]
@@ -55,6 +60,7 @@ class LanguageId:
                     if prompt and answer and not foreign_prompt[at] and _both_short(prompt, answer)
                 ],
                 code,
+                fitted,
             )
         )
         marks: list[str | None] = []
@@ -102,7 +108,9 @@ class Judgement(NamedTuple):
     """(detector, verdict), the leading detector first."""
 
 
-def judge(texts: Sequence[str], language: languages.Language | str) -> list[Judgement]:
+def judge(
+    texts: Sequence[str], language: languages.Language | str, table: Discriminator | None = None
+) -> list[Judgement]:
     """Judge texts by the rule of the language's file.
 
     1. A text whose letters are mostly of another script than the language's is refused, at any length; in
@@ -116,7 +124,7 @@ def judge(texts: Sequence[str], language: languages.Language | str) -> list[Judg
        the leading detector must name the language with half its threshold.
     4. A longer text passes if the leading detector names the language with at least the threshold for its
        length, or with less and an opinion that may confirm names it too, with at least its own; unless too many
-       of its words are `foreign`.
+       of its words are `foreign`, or a fitted table refuses it.
 
     What is left out of a text before it is judged, `judged_text` says.
 
@@ -126,6 +134,8 @@ def judge(texts: Sequence[str], language: languages.Language | str) -> list[Judg
         Normalised texts.
     language
         A language, or any code that the loader knows.
+    table
+        Of `lrl lid fit`, for this language.
     """
     known = languages.load(language) if isinstance(language, str) else language
     rule = known.language_id
@@ -160,14 +170,24 @@ def judge(texts: Sequence[str], language: languages.Language | str) -> list[Judg
             decided.append(("own", said))
     verdicts = [[(str(rule.leading.detector), one)] for one in leading]
     heard = _opinions(known, given, decided, verdicts)
-    result = {}
-    for at, text in enumerate(distinct):
-        done = decided[at]
-        if done is None:
-            done = _doubtful(known, prepared[at].words, leading[at], heard[at])
-            if done[0] == "own" and foreign and foreign(given[at]) / prepared[at].words >= rule.foreign.share:
-                done = ("other", f"{done[1]}; too many words of its neighbours")
-        result[text] = Judgement(done[0] != "other", *done, verdicts[at])
+    settled = [
+        _doubtful(known, prepared[at].words, leading[at], heard[at]) if one is None else one
+        for at, one in enumerate(decided)
+    ]
+    if foreign:
+        for at, one in enumerate(decided):
+            if (
+                one is None
+                and settled[at][0] == "own"
+                and foreign(given[at]) >= rule.foreign.share * prepared[at].words
+            ):
+                settled[at] = ("other", f"{settled[at][1]}; too many words of its neighbours")
+    if table is not None:
+        _ask_table(table, known, prepared, leading, settled, verdicts)
+    result = {
+        text: Judgement(done[0] != "other", *done, said)
+        for text, done, said in zip(distinct, settled, verdicts, strict=True)
+    }
     return [result[text] for text in texts]
 
 
@@ -188,6 +208,31 @@ def _opinions(
             heard[at].append((opinion, verdict))
             verdicts[at].append((opinion.detector, verdict))
     return heard
+
+
+def _ask_table(
+    table: Discriminator,
+    language: languages.Language,
+    prepared: Sequence[JudgedText],
+    leading: Sequence[Verdict],
+    settled: list[tuple[str, str]],
+    verdicts: Sequence[list[tuple[str, Verdict]]],
+) -> None:
+    """Refuse what the fitted table does, of the texts that pass so far and are long enough for it."""
+    asked = [
+        at
+        for at, (decision, _) in enumerate(settled)
+        if decision == "own" and prepared[at].words >= LENGTHS[0]
+    ]
+    scores = table.scores(
+        [prepared[at].text for at in asked], signed([leading[at] for at in asked], language.code)
+    )
+    for at, score in zip(asked, np.round(scores, 4).tolist(), strict=True):
+        least = table.threshold_at(prepared[at].words)
+        passed = score >= least
+        verdicts[at].append(("table", Verdict(language.code if passed else UNDETERMINED, score)))
+        if not passed:
+            settled[at] = ("other", f"{settled[at][1]}; table: {score:g} < {least:g}")
 
 
 def _doubtful(
