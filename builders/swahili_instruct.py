@@ -65,6 +65,7 @@ SOURCES = (
     QuestionAnswer(
         "afriqa", "masakhane/afriqa", "refs/convert/parquet",
         config="swa", split="train", question="question", answers="answers", record="id",
+        english_question="translated_question",
         language=SWAHILI.code, license="cc-by-sa-4.0",
         license_note="CC-BY-4.0 in its repository, CC-BY-SA-4.0 on the Hub: the stricter one is given.",
         may_be_unjudged=True,

@@ -24,11 +24,12 @@ from lrl_datasets.errors import LrlError, NoAnswer
 from lrl_datasets.filters import duplicates
 from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination
+from lrl_datasets.filters.english import with_originals
 from lrl_datasets.filters.helpfulness import Helpfulness
 from lrl_datasets.filters.identity import Identity, Names
 from lrl_datasets.filters.suite_index import SuiteIndex
 from lrl_datasets.filters.worker_ids import WorkerIds
-from lrl_datasets.release import counts, folder, keys, manifest, renamed, versions, withdrawal
+from lrl_datasets.release import counts, folder, keys, leak_report, manifest, renamed, versions, withdrawal
 from lrl_datasets.release import previous as earlier
 from lrl_datasets.release.changes import Diff
 from lrl_datasets.release.configs import Compared, divide
@@ -169,7 +170,8 @@ def build(
         rows, near = search.search(rows, engine)
     else:
         rows = add_column(rows, "cluster", rows["id"].combine_chunks(), pa.string())
-    rows = with_groups(rows, before, search.on(engine) if isinstance(search, duplicates.Duplicates) else None)
+    tied = search.on(engine) if isinstance(search, duplicates.Duplicates) else None
+    rows = with_groups(with_originals(rows), before, tied)
     left = withdrawal.leave(rows, judged, asked, before, withdrawn)
     if rekey is not None and left.unknown:
         raise LrlError(
@@ -189,6 +191,7 @@ def build(
     configs = divide(rows, judged, builder.preference_margin, compared)
     split_map = earlier.split_map(rows, before, withdrawn=left.asked.rows)
 
+    matches = leak_report.of(rows) if leaks is not None else None
     progress("write")
     content = {
         "repository": builder.repository,
@@ -202,6 +205,7 @@ def build(
         "previous": before and before.described(carried=split_map.num_rows - rows.num_rows),
         "withdrawn": left.hashes,
         "suite_index": _suite(leaks, suite_index),
+        **({"leaks": leak_report.summary(matches)} if matches is not None else {}),
         "sources": {source: tables.described() for source, tables in read.items()},
         "counts": counts.of_records(rows, left.records),
         **({"near_duplicates": asdict(near)} if near else {}),
@@ -213,7 +217,7 @@ def build(
         **({"acceptance": accepted} if accepted else {}),
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
-    place = folder.write(out / builder.repository, split_map, configs, content)
+    place = folder.write(out / builder.repository, split_map, configs, content, matches)
     aside = out / f"{builder.repository}.quarantine.jsonl"
     return Built(
         place,

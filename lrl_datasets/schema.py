@@ -51,7 +51,7 @@ FILTER_ORDER = (
     "source", "answer_rules", "normalise", "personal_data", "worker_ids", "identity", "length", "echo", "repetition",
     "script", "untranslated", "length_ratio", "language_id", "refusals", "truncated", "markup", "harm",
     "helpfulness",
-    "contamination", "held_out", "duplicates",
+    "contamination", "held_out", "overlap", "duplicates",
 )  # fmt: skip
 
 ROW_RULES = FILTER_ORDER[FILTER_ORDER.index("length") : FILTER_ORDER.index("helpfulness")]
@@ -92,6 +92,7 @@ REASONS = {
     "unhelpful": "the crowd's posterior that the answer is helpful is below the builder's threshold",
     "suite_leak": "the row shares a text or an original with the evaluation suite",
     "held_out_relative": "the row may not be held out, but its group is",
+    "held_out_overlap": "the row is for training, and a text of a held-out row stands in it, whole or nearly",
     "duplicate": "another row of its near-duplicate cluster stays",
 }
 """The closed set of reasons in `rejected`, with what the card says of each."""
@@ -184,6 +185,7 @@ CANDIDATE = pa.schema(
             "machine_translation",
             pa.string(),
         ),  # of the English answer, where the campaign has one to compare with
+        ("english", MESSAGES),  # what it was translated from, where the source has it; never published
         ("golden", pa.string()),  # the expected answer of a control task, null on ordinary tasks
         *[field for field in PROVENANCE if field[0] in _FROM_SOURCE],
         ("mark.source", pa.string()),

@@ -32,6 +32,10 @@ def tasks_index(
     for name, entry in index.summary().items():
         sample = " (SAMPLE rows)" if entry["sample"] else ""
         say(f"{name}: {entry['items']} items of {entry['dataset']} @ {entry['revision']}{sample}")
+        if (english := index.tasks[name].english) is not None:
+            where = f"{english.dataset} {english.config or ''}".strip()
+            said = f"not read: {english.missing}" if english.missing else f"{english.items} items of {where}"
+            say(f"  English originals: {said}")
     say(f"wrote {file}")
 
 

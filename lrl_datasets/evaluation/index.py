@@ -3,7 +3,8 @@
 It loads the tasks' datasets as the tasks name them, takes from each row what the task's `metadata.index`
 says (texts and the id of the original), and leaves only hashes: no evaluation text is in the index. Ids of
 originals are spelled as training rows spell them in `lineage`: `copa:7`, `story_cloze:<story_id>`,
-`xnli:test/12`.
+`xnli:test/12`. Where the task names its English originals (`english`), their texts are looked for too: in rows that
+carry the English they were translated from.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from lrl_datasets import languages
 from lrl_datasets.errors import LrlError
-from lrl_datasets.evaluation.origin import check_commit, is_sample
-from lrl_datasets.evaluation.tasks import IndexRule, TaskFile, read_suites, refuse_shadowed
-from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
+from lrl_datasets.evaluation.origin import check_commit, endpoint, is_sample
+from lrl_datasets.evaluation.tasks import EnglishRule, IndexRule, TaskFile, read_suites, refuse_shadowed
+from lrl_datasets.filters.suite_index import Original, SuiteIndex, SuiteItem
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+BACKGROUND_ROWS = 100_000
+"""Rows of a split that are counted at most: words and phrases that are common are known from fewer."""
 
 
 def build_index(suites: Sequence[str] | None = None) -> SuiteIndex:
@@ -47,10 +53,16 @@ def build_index(suites: Sequence[str] | None = None) -> SuiteIndex:
     tasks = [(known.tasks[name], rule) for name in names if (rule := _rule(known.tasks.get(name)))]
     if not tasks:
         raise LrlError(f"{', '.join(suites or known.groups)}: no task of it says what is to be indexed")
-    refuse_shadowed(task.dataset_path for task, _ in tasks)
+    originals = [rule.english.dataset for _, rule in tasks if rule.english and rule.english.dataset]
+    refuse_shadowed([*(task.dataset_path for task, _ in tasks), *originals])
     commits = {task.task: _commit(task) for task, _ in tasks}
     items = [item for task, rule in tasks for item in _items(task, rule, commits[task.task])]
     samples = {task.task for task, _ in tasks if _holds_sample(task.dataset_path, commits[task.task])}
+    english: dict[str, Original] = {}
+    for task, rule in tasks:
+        if rule.english is not None:
+            found, english[task.task] = _originals(task, rule, rule.english)
+            items += found
     facts = [languages.load(task.metadata.language).personal_data for task, _ in tasks]
     return SuiteIndex.build(
         items,
@@ -59,6 +71,12 @@ def build_index(suites: Sequence[str] | None = None) -> SuiteIndex:
         regions=list(dict.fromkeys(region for fact in facts for region in fact.phone_regions)),
         cues=list(dict.fromkeys(cue for fact in facts for cue in fact.phone_cues)),
         id_cues=list(dict.fromkeys(cue for fact in facts for cue in fact.id_cues)),
+        background=(
+            batch
+            for task, rule in tasks
+            for batch in _background(task, rule, commits[task.task], english.get(task.task))
+        ),
+        english=english,
     )
 
 
@@ -79,15 +97,21 @@ def _rule(task: TaskFile | None) -> IndexRule | None:
 
 
 def _commit(task: TaskFile) -> str:
+    return _commit_of(task.dataset_path, task.revision)
+
+
+def _commit_of(name: str, revision: str) -> str:
     import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
     api = HfApi()
     try:
-        sha = api.dataset_info(task.dataset_path, revision=task.revision).sha
+        sha = api.dataset_info(name, revision=revision).sha
+    except RepositoryNotFoundError as error:
+        raise NotThere(f"{name}: the Hub at {endpoint()} has no such dataset") from error
     except (HfHubHTTPError, OSError, httpx2.HTTPError) as error:
-        raise LrlError(f"{task.dataset_path}@{task.revision} at {api.endpoint}: {error}") from error
+        raise LrlError(f"{name}@{revision} at {api.endpoint}: {error}") from error
     return str(sha)
 
 
@@ -101,15 +125,65 @@ def _holds_sample(dataset: str, commit: str) -> bool:
 
 
 def _items(task: TaskFile, rule: IndexRule, commit: str) -> Iterator[SuiteItem]:
+    for split in rule.splits:
+        rows = _rows(task.dataset_path, task.dataset_name, commit, split)
+        if missing := set(task.metadata.columns) - set(rows.column_names):
+            where = f"{task.dataset_path}@{commit}, config {task.dataset_name}"
+            raise LrlError(f"{where}, split {split}: column {', '.join(sorted(missing))} is missing")
+        yield from items_of(rows, task.task, rule, split)
+
+
+def _originals(task: TaskFile, rule: IndexRule, english: EnglishRule) -> tuple[list[SuiteItem], Original]:
+    """Read the English originals; where the Hub does not have them, the index says so."""
+    name, config = english.dataset or task.dataset_path, english.config
+    try:
+        commit = _commit_of(name, english.revision if english.dataset else task.revision)
+        splits = {split: _rows(name, config, commit, split) for split in english.splits or rule.splits}
+    except NotThere as problem:
+        return [], Original(dataset=name, config=config, missing=str(problem))
+    items = []
+    for split, rows in splits.items():
+        for at, row in enumerate(rows):
+            fields = {**row, "split": split, "row": at}
+            try:
+                texts = tuple(template.format(**fields) for template in english.texts or rule.texts)
+            except KeyError as missing:
+                raise LrlError(
+                    f"{name}@{commit}, config {config}, split {split}: column {missing} is missing"
+                ) from None
+            items.append(SuiteItem(task.task, texts, english=True))
+    return items, Original(dataset=name, config=config, revision=commit, items=len(items))
+
+
+def _background(task: TaskFile, rule: IndexRule, commit: str, english: Original | None) -> Iterator[pa.Array]:
+    """Yield the texts of the splits that are counted only, in the task's language and in English."""
+    read = [(task.dataset_path, task.dataset_name, commit)]
+    if english is not None and english.revision and english.dataset == task.dataset_path:
+        read.append((english.dataset, english.config, english.revision))
+    for name, config, revision in read:
+        for split in rule.background:
+            rows = _rows(name, config, revision, split)
+            for batch in rows.take(min(len(rows), BACKGROUND_ROWS)).iter(10_000):
+                columns = [
+                    dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
+                ]
+                yield pa.array(
+                    [text.format(**row) for row in columns for text in rule.texts], pa.large_string()
+                )
+
+
+class NotThere(LrlError):
+    """The Hub answered, and does not have it."""
+
+
+def _rows(name: str, config: str | None, commit: str, split: str) -> Dataset:
     import datasets
 
-    where = f"{task.dataset_path}@{commit}, config {task.dataset_name}"
-    for split in rule.splits:
-        try:
-            rows = datasets.load_dataset(task.dataset_path, task.dataset_name, revision=commit, split=split)
-        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-            raise LrlError(f"{where}, split {split}: {error}") from error
-        if missing := set(task.metadata.columns) - set(rows.column_names):
-            raise LrlError(f"{where}, split {split}: column {', '.join(sorted(missing))} is missing")
-        check_commit(rows, task.dataset_path, commit)
-        yield from items_of(rows, task.task, rule, split)
+    try:
+        rows = datasets.load_dataset(name, config, revision=commit, split=split)
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        kind = NotThere if "BuilderConfig" in str(error) else LrlError
+        said = f"there is no config {config}" if kind is NotThere else str(error)
+        raise kind(f"{name}@{commit}, config {config}, split {split}: {said}") from error
+    check_commit(rows, name, commit)
+    return rows

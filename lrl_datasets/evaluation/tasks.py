@@ -27,6 +27,20 @@ def tasks_dir() -> Path:
     return Path(str(importlib.import_module("lrl_datasets.eval_tasks").__file__)).parent
 
 
+class EnglishRule(BaseModel):
+    """Where the English originals of a task's items are: what is not said is as in the task."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str | None = None
+    """Default: the task's dataset, in another config."""
+    config: str | None = None
+    revision: str = "main"
+    splits: list[str] | None = None
+    texts: list[str] | None = None
+    """Templates over the columns of that dataset."""
+
+
 class IndexRule(BaseModel):
     """What of a task's dataset goes into the suite index."""
 
@@ -37,6 +51,10 @@ class IndexRule(BaseModel):
     """Texts as `str.format` templates over the columns, `"{premise}"`."""
     lineage: str | dict[str, str]
     """The id of the row's original: a template over the columns, `split` and `row` (from 0); or one each."""
+    english: EnglishRule | None = None
+    """The originals' texts, for rows that carry the English they were translated from."""
+    background: list[str] = []
+    """Splits that are no part of the benchmark: their texts say which words and phrases are common."""
 
     def lineage_of(self, split: str) -> str:
         """Return the lineage template of a split."""
@@ -46,6 +64,10 @@ class IndexRule(BaseModel):
     def _a_template_for_each_split(self) -> IndexRule:
         if isinstance(self.lineage, dict) and set(self.lineage) != set(self.splits):
             raise ValueError(f"lineage is for {sorted(self.lineage)}, splits are {sorted(self.splits)}")
+        if both := set(self.background) & set(self.splits):
+            raise ValueError(f"background: {', '.join(sorted(both))} is a split of the benchmark")
+        if self.english and not (self.english.dataset or self.english.config):
+            raise ValueError("english: names neither a dataset nor a config, so it is the task's own text")
         return self
 
 
@@ -111,7 +133,8 @@ class TaskFile(BaseModel):
         """Every split the task names, in order, once."""
         named = [self.training_split, self.validation_split, self.test_split, self.fewshot_split]
         indexed = self.metadata.index.splits if self.metadata.index else []
-        return list(dict.fromkeys(name for name in [*named, *indexed] if name))
+        background = self.metadata.index.background if self.metadata.index else []
+        return list(dict.fromkeys(name for name in [*named, *indexed, *background] if name))
 
     @property
     def revision(self) -> str:

@@ -54,12 +54,12 @@ class Contamination:
 
     index: SuiteIndex | None = field(default=None, repr=False)
     """What is looked for. A builder that sets thresholds leaves it out: the index is an input of the build."""
-    share: float = 0.6
+    share: float = 0.65
     """Least share of what a text says. Below, a sentence on the same subject or from the same template would do."""
     bits: float = 40.0
     """What the words found must come to where the text is found whole. A random place of a corpus of 10^9 words says 40
     bits of a given text once in a thousand such corpora; stock phrases say less."""
-    bits_changed: float = 55.0
+    bits_changed: float = 50.0
     """The same where no more than `share` was found; between the two it rises with what is missing, since there are
     many ways to leave words out."""
     review_share: float = 0.5
@@ -96,13 +96,14 @@ class Contamination:
             found.setdefault(row, {})["lineage", task, "lineage"] = match | {"decision": "refused"}
         for parts, rows, texts in _texts(table):
             hits = self.index.search(texts, self.review_share, self.review_bits)
+            # Rounded as they are reported, so that who reads the report decides as it was decided.
             for at, unit, bits, share in zip(
-                hits["text"].tolist(), hits["unit"].tolist(), hits["bits"].tolist(), hits["share"].tolist(),
-                strict=True,
+                hits["text"].tolist(), hits["unit"].tolist(), hits["bits"].round(4).tolist(),
+                hits["share"].round(4).tolist(), strict=True,
             ):  # fmt: skip
                 kind, task = KINDS[int(self.index.arrays["kind"][unit])], self.index.names(unit)
                 match = {
-                    "task": task, "part": parts[at], "kind": kind, "share": round(share, 4), "bits": round(bits, 4),
+                    "task": task, "part": parts[at], "kind": kind, "share": share, "bits": bits,
                     "decision": "refused" if self.refuses(share, bits) else "review",
                 }  # fmt: skip
                 of_row = found.setdefault(int(rows[at]), {})

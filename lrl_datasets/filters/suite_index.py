@@ -62,9 +62,9 @@ _MOST = 16
 """Bits that one word can say at most: what is rarer is a name, or misspelt."""
 _STEP = 8
 """A weight is kept in steps of 1/8 bit."""
-_PAIR_BITS = 10
+_PAIR_BITS = 12
 """Two words that say less together are no way to a unit: they stand together everywhere."""
-_CROWD = 64
+_CROWD = 16
 """Units with a pair in common from which on it leads to none of them."""
 
 
@@ -152,6 +152,7 @@ class SuiteIndex:
         id_cues: Sequence[str] = (),
         background: Iterable[pa.Array] = (),
         english: Mapping[str, Original] | None = None,
+        masked: bool = False,
     ) -> SuiteIndex:
         """Make the index of a suite.
 
@@ -169,6 +170,8 @@ class SuiteIndex:
             Texts, in batches, of the suites' languages and kinds, that tell common words from rare ones.
         english
             Task → where its English originals were read.
+        masked
+            The texts are normalised and masked already.
         """
         counts: dict[str, list[int]] = {}
         lineage: dict[str, set[str]] = {}
@@ -179,9 +182,11 @@ class SuiteIndex:
             count[0] += not item.english
             lineage.setdefault(item.task, set()).update(item.lineage)
             for text in item.texts:
-                masked = unnumbered(mask_text(normalise_text(text), regions, cues, id_cues)[0])
-                count[1] += not item.english and count_words(masked) >= WHOLE_WORDS
-                for unit in dict.fromkeys((masked, *sentences(masked))):
+                done = (
+                    text if masked else unnumbered(mask_text(normalise_text(text), regions, cues, id_cues)[0])
+                )
+                count[1] += not item.english and count_words(done) >= WHOLE_WORDS
+                for unit in dict.fromkeys((done, *sentences(done))):
                     holders.setdefault(unit, set()).add(item.task)
                     english_only[unit] = english_only.get(unit, True) and item.english
         tasks_of = {unit: sorted(names) for unit, names in holders.items()}
@@ -339,7 +344,7 @@ class SuiteIndex:
         )  # fmt: skip
 
 
-_HITS = 0.1
+_HITS = 0.14
 """Share of a unit's pairs from which on its words are compared: a shuffled text of 40 words keeps 15 % of its own."""
 
 

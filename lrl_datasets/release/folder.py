@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
-from lrl_datasets.release import card, citation, manifest
+from lrl_datasets.release import card, citation, leak_report, manifest
 from lrl_datasets.release.changelog import changelog
 from lrl_datasets.release.configs import Configs
 
@@ -33,7 +33,13 @@ PARQUET: dict[str, Any] = {
 }
 
 
-def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]) -> Path:
+def write(
+    place: Path,
+    rows: pa.Table,
+    configs: Configs,
+    content: dict[str, Any],
+    leaks: list[dict[str, Any]] | None = None,
+) -> Path:
     """Write the release folder at `place`, in the place of an earlier release.
 
     Parameters
@@ -46,6 +52,8 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
         The tables, by config and split.
     content
         The manifest without configs and files, with `title`.
+    leaks
+        Every match with the evaluation suite; None where nobody looked.
 
     Raises
     ------
@@ -63,6 +71,8 @@ def write(place: Path, rows: pa.Table, configs: Configs, content: dict[str, Any]
             new / "split_map.parquet",
             **PARQUET,
         )
+        if leaks is not None:
+            leak_report.write(new / leak_report.NAME, leaks)
         described: dict[str, dict[str, dict[str, Any]]] = {}
         for config, splits in configs.items():
             for split, table in splits.items():

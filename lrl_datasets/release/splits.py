@@ -1,10 +1,10 @@
-"""Groups, splits, and the last two marks: `held_out_relative` and `duplicate`.
+"""Groups, splits, and the last marks: `held_out_relative`, `held_out_overlap` and `duplicate`.
 
-A group is the transitive closure of near-duplicate cluster, lineage id and normalised prompt over every row
-read, refused or not, and all rows of a group share one split, so that nothing in train is a relative of what
-measures it. A new group's split depends on its name, the salt and the shares alone, and a row that was read before
-keeps the split it had: rows come and go without moving the others. Where groups merge, test beats validation beats
-train, and the rows of the weaker split are refused.
+A group is the transitive closure of near-duplicate cluster, lineage id, English original (`filters/english.py`) and
+normalised prompt over every row read, refused or not, and all rows of a group share one split, so that nothing in train
+is a relative of what measures it. A new group's split depends on its name, the salt and the shares alone, and a row
+that was read before keeps the split it had: rows come and go without moving the others. Where groups merge, test beats
+validation beats train, and the rows of the weaker split are refused.
 
 What the previous release published and nobody reads any more still ties its relatives: a text that comes back under
 another id, or a copy of one that was held out, goes where the old one was and not into train.
@@ -26,6 +26,7 @@ from lrl_datasets import schema
 from lrl_datasets.filters.base import add_column, add_mark
 from lrl_datasets.filters.identity import prompt_keys
 from lrl_datasets.filters.normalise import match_key
+from lrl_datasets.release import overlap
 from lrl_datasets.release.previous import Previous
 
 Numbers = NDArray[np.int64]
@@ -41,6 +42,11 @@ class Splits:
     """Share of the groups that may be held out which goes to validation."""
     test: float = 0.1
     """Share of the groups that may be held out which goes to test."""
+    overlap_share: float = 0.8
+    """Share of what a held-out text says from which on a training row that has it is refused, if it comes to
+    `overlap_bits` too: near-duplicates, as between rows of one split; answers to like requests share less."""
+    overlap_bits: float = 60.0
+    """About seven words that are not common: a sentence, not a phrase."""
 
     def __post_init__(self) -> None:
         if not (self.validation >= 0 and self.test >= 0 and self.validation + self.test < 1):
@@ -65,7 +71,7 @@ def with_groups(
     Parameters
     ----------
     table
-        Every row read, with `id`, `messages`, `lineage` and `cluster`.
+        Every row read, with `id`, `messages`, `lineage` and `cluster`, and `original` where English sides are known.
     previous
         The release before, in the names of this build.
     cluster
@@ -81,7 +87,9 @@ def with_groups(
     inherited: dict[str, str] = {}
     gone = previous.not_read(table["id"]) if previous else None
     if previous is not None and gone is not None and gone.num_rows:
-        tied = pa.concat_tables([table.select(gone.column_names), gone])
+        # What a row was translated from is not published: a row that is gone is tied by its ids and its text.
+        columns = [*gone.column_names, *({"original"} & {*table.column_names})]
+        tied = pa.concat_tables([table.select(columns), gone], promote_options="default")
         tied = cluster(tied) if cluster else add_column(tied, "cluster", tied["id"], pa.string())
         sets = _codes(groups(tied))
         names = _smallest(table["id"], sets[: table.num_rows])
@@ -111,7 +119,7 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
     -------
     pa.Table
         The same rows in the same order with `split` (the one it had; of a new row its group's) and
-        `mark.held_out`, `mark.duplicates` and their details.
+        `mark.held_out`, `mark.overlap`, `mark.duplicates` and their details.
     """
     holdable = pc.and_(
         pc.fill_null(table["may_hold_out"], False),
@@ -128,6 +136,8 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
     table = add_mark(
         table, "held_out", _where(held_out, "held_out_relative"), pc.if_else(held_out, why, _NOTHING)
     )
+    free = pc.is_null(first_marks(table, schema.FILTER_ORDER)["reason"])
+    table = overlap.marked(table, free, splits.overlap_share, splits.overlap_bits)
 
     free = pc.is_null(first_marks(table, schema.FILTER_ORDER)["reason"])
     stays = _staying(table, np.asarray(free), previous)
@@ -198,7 +208,7 @@ def _staying(table: pa.Table, free: NDArray[np.bool_], previous: Previous | None
 
 
 def groups(table: pa.Table) -> pa.ChunkedArray:
-    """Return each row's group: the smallest id in the closure of cluster, lineage and normalised prompt."""
+    """Return each row's group: the smallest id in the closure of cluster, lineage, English original and prompt."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -211,6 +221,7 @@ def groups(table: pa.Table) -> pa.ChunkedArray:
         (everyone, table["cluster"]),
         (everyone, prompts),
         (np.asarray(pc.list_parent_indices(lineage)), lineage.flatten()),
+        *([(everyone, table["original"])] if "original" in table.column_names else []),
     ):
         tied = np.asarray(pc.is_valid(values))
         codes = _codes(values)[tied]

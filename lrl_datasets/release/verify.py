@@ -18,11 +18,12 @@ import pyarrow as pa
 
 from lrl_datasets import schema
 from lrl_datasets.errors import LrlError
-from lrl_datasets.release import citation, locations
+from lrl_datasets.release import citation, leak_report, locations
 from lrl_datasets.release import manifest as manifests
 from lrl_datasets.release.checks import (
     card,
     flags,
+    leaks,
     ledgers,
     manifest,
     pairs,
@@ -105,11 +106,10 @@ def _files(folder: Path, content: dict[str, Any]) -> Iterator[str]:
     described = {entry["path"] for splits in content["configs"].values() for entry in splits.values()}
     yield from (f"{name}: not in the manifest" for name in sorted(there - listed.keys()))
     yield from (f"{name}: in the manifest, not there" for name in sorted(listed.keys() - there))
-    for name in sorted(listed.keys() - {*_NAMES, *described}):
+    expected = {*_NAMES, *described, *([leak_report.NAME] if "leaks" in content else [])}
+    for name in sorted(listed.keys() - expected):
         yield f"{name}: in the manifest, and no file of a release"
-    yield from (
-        f"{name}: not in the manifest's files" for name in sorted({*_NAMES, *described} - listed.keys())
-    )
+    yield from (f"{name}: not in the manifest's files" for name in sorted(expected - listed.keys()))
     for name in sorted(there & listed.keys()):
         if manifests.file_entry(folder / name) != listed[name]:
             yield f"{name}: changed since the build (SHA-256 differs from the manifest)"
@@ -173,6 +173,8 @@ CHECKS: dict[str, Check] = {
     "reasons": refused.reasons,
     "writers": writers.writers,
     "suite leaks": refused.leaks,
+    "leak report": leaks.report,
+    "overlap": leaks.overlap,
     "splits": splits.splits,
     "split map": splits.split_map,
     "groups": splits.groups,

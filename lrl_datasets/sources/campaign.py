@@ -110,6 +110,7 @@ class Campaign:
                 "keyed_id": True,
                 "messages": _messages(stage, cells) if read else None,
                 "machine_translation": _cell(cells, stage.columns.machine_translation) or None,
+                "english": _english(stage, cells),
                 "golden": golden if read and golden else None,
                 "language": campaign.language,
                 "prompt_language": campaign.prompt_language or campaign.language,
@@ -217,6 +218,12 @@ def _messages(stage: AnswerStage, cells: Mapping[str, str]) -> list[dict[str, st
         {"role": "user", "content": f"{prompt}\n\n{context}" if context else prompt},
         {"role": "assistant", "content": cells.get(stage.columns.answer, "")},
     ]
+
+
+def _english(stage: AnswerStage, cells: Mapping[str, str]) -> list[dict[str, str]] | None:
+    """Return the prompt that was translated, where the campaign shows it."""
+    text = _cell(cells, stage.columns.original)
+    return [{"role": "user", "content": text}] if text else None
 
 
 def _lineage(campaign: str, stage: AnswerStage, cells: Mapping[str, str]) -> list[str]:

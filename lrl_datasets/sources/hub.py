@@ -59,7 +59,9 @@ class HubDataset:
     """What the source itself says of the row, a number: `source_score`."""
     worker: str | None = None
     originals: tuple[str, ...] = ()
-    """Columns with the texts that the row was translated from: their hash names its original."""
+    """Columns with the texts that the prompt was translated from: their hash names its original."""
+    original_answer: str | None = None
+    """Column with the text that the answer was translated from."""
     original_id: str | None = None
     """Column with the original's id, in the place of the hash."""
     original_dataset: str | None = None
@@ -226,7 +228,13 @@ class HubDataset:
             ],
             "source_score": _score(values, self.score),
             "lineage": self._lineage(values),
+            "english": self._english(values),
         }
+
+    def _english(self, values: Mapping[str, Any]) -> list[dict[str, str]] | None:
+        prompt = "\n\n".join(filter(None, (cells.optional(values, column) for column in self.originals)))
+        turns = (("user", prompt), ("assistant", cells.optional(values, self.original_answer)))
+        return [{"role": role, "content": text} for role, text in turns if text] or None
 
     def _lineage(self, values: Mapping[str, Any]) -> list[str]:
         if self.original_id:
@@ -235,7 +243,7 @@ class HubDataset:
         return [f"{self.original_dataset}:{schema.digest(*texts)}"] if any(texts) else []
 
     def _columns(self) -> dict[str, str]:
-        roles = ("prompt", "context", "answer", "record", "score", "worker", "original_id")
+        roles = ("prompt", "context", "answer", "record", "score", "worker", "original_id", "original_answer")
         return {role: column for role in roles if (column := getattr(self, role)) is not None}
 
     def _facts(self) -> dict[str, object]:

@@ -43,6 +43,9 @@ class QuestionAnswer:
     """Paths in the repository, with `*`; by default what `datasets` takes for config and split."""
     question: str = "question"
     answers: str = "answers"
+    english_question: str | None = None
+    """Column with the question in English, by which rows are compared with evaluation data and with other
+    sources; a file may be without it."""
     record: str = "id"
     """Column with the record's id; ids may restart in every split, so a record is `split/id`."""
     split_column: str | None = "split"
@@ -119,6 +122,7 @@ class QuestionAnswer:
         answers = parse_answers(values.get(self.answers), self.answers)
         # without an answer the row has its question as it would have been asked, and nothing after it
         prompt, answer = phrasings.render(question, answers or ["-"], key=question)
+        english = cells.optional(values, self.english_question)
         return {
             "record": record,
             "messages": [
@@ -126,6 +130,7 @@ class QuestionAnswer:
                 {"role": "assistant", "content": answer if answers else ""},
             ],
             "lineage": [f"{self.repo}:{record}"],
+            "english": [{"role": "user", "content": english}] if english else None,
             "mark.source": None if answers else "no_answer",
             "detail.source": None if answers else f"column {self.answers}",
         }
@@ -143,7 +148,12 @@ class QuestionAnswer:
             "creation_method": "templated",
             "may_hold_out": False,
             "may_be_unjudged": self.may_be_unjudged,
-            "columns": {"record": self.record, "question": self.question, "answers": self.answers},
+            "columns": {
+                "record": self.record,
+                "question": self.question,
+                "answers": self.answers,
+                **({"english_question": self.english_question} if self.english_question else {}),
+            },
         }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import datasets
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lrl_datasets.errors import LrlError
@@ -121,3 +122,29 @@ def test_what_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LrlError, match="shadows the dataset cambridgeltl/xcopa"):
         build_index(["sw_suite"])
+
+
+def test_english_originals_are_looked_for_and_said_where_missing(index_file: Path, tmp_path: Path) -> None:
+    told = SuiteIndex.load(index_file).tasks
+    assert told["sw_xcopa"].english and "no such dataset" in str(told["sw_xcopa"].english.missing)
+    assert told["sw_xnli"].english and "no config en" in str(told["sw_xnli"].english.missing)
+    with running_hub(tmp_path) as hub:
+        suite.fill(tmp_path / "hub", tmp_path / "scratch")
+        folder = tmp_path / "copa" / "copa"
+        folder.mkdir(parents=True)
+        text = "The lamp in the bedroom suddenly went out"
+        row = {"premise": text, "choice1": "The power failed.", "choice2": "It was noon.", "idx": 0}
+        splits = ("validation", "test")
+        for split in splits:
+            pq.write_table(pa.Table.from_pylist([row]), folder / f"{split}-00000-of-00001.parquet")
+        paths = "".join(f"  - split: {split}\n    path: copa/{split}-*\n" for split in splits)
+        card = f"---\nconfigs:\n- config_name: copa\n  data_files:\n{paths}---\n"
+        (tmp_path / "copa" / "README.md").write_text(card, encoding="utf-8")
+        put(tmp_path / "hub", "aps/super_glue", tmp_path / "copa")
+        run_client(BUILD.format(path=str(tmp_path / "index.json")), hub.url, tmp_path)
+    index = SuiteIndex.load(tmp_path / "index.json")
+    english = index.tasks["sw_xcopa"].english
+    assert english and (english.dataset, english.items, english.missing) == ("aps/super_glue", 2, None)
+    assert index.tasks["sw_xcopa"].items == len(suite.XCOPA)  # those that are scored
+    assert holders(index, f"Why? {text}.") == {"sw_xcopa"}
+    assert index.background > 0  # the training split of XNLI

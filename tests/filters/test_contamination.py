@@ -75,10 +75,8 @@ def test_lineage() -> None:
 
 
 def test_what_a_row_was_made_from_is_looked_at_too() -> None:
-    english = [{"role": "user", "content": "Why? The bedroom lamp suddenly went out last night."}]
-    rows = table("Kwa nini chumba kina giza?", "Sijui").append_column(
-        "english", pa.array([english], schema.MESSAGES)
-    )
+    english = [{"role": "user", "content": "Why? The bedroom lamp all of a sudden went out yesterday night."}]
+    rows = table("Kwa nini chumba kina giza?", "Sijui", english=english)
     assert leaks(rows) == "text: the English prompt has an English original of sw_cause"
     rows = table("Kwa nini?", "Sijui", machine_translation=f"Jana {PREMISE.lower()}.")
     assert leaks(rows) == "text: the machine translation has a text of sw_cause"

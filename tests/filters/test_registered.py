@@ -23,7 +23,7 @@ from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 from lrl_datasets.filters.worker_ids import WorkerIds
 
 # Marks that are no filter's: the sources' own, what campaigns hold against answers, what is made with the splits.
-OTHERS = {"source", "answer_rules", "held_out"}
+OTHERS = {"source", "answer_rules", "held_out", "overlap"}
 
 
 def classes() -> dict[str, type]:

@@ -21,7 +21,7 @@ from lrl_datasets.filters.harm import Harm
 from lrl_datasets.filters.identity import content_hash
 from lrl_datasets.filters.language_id import LanguageId
 from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
-from lrl_datasets.release import card, citation, locations
+from lrl_datasets.release import card, citation, leak_report, locations
 from lrl_datasets.release.locations import Release
 from lrl_datasets.release.verify import CHECKS
 from lrl_datasets.sources.hub import HubDataset
@@ -108,6 +108,8 @@ class Tampered:
             config: {split: table.to_pylist() for split, table in splits.items()}
             for config, splits in release.configs.items()
         }
+        assert release.folder is not None
+        self.leaks = leak_report.parse((release.folder / leak_report.NAME).read_text())
         self.split_map: list[dict[str, Any]] = release.split_map.to_pylist()
         self.edits: list[tuple[str, Callable[[str], str]]] = []
 
@@ -187,6 +189,9 @@ class Tampered:
             "README.md": card.render(self.manifest, facts),
             citation.NAME: citation.render(self.manifest, *citing),
         }
+        reasons = {row["id"]: row["reason"] for row in self.rows("rejected")}
+        leaks = [one | {"reason": reasons.get(one["id"])} for one in self.leaks]
+        leak_report.write(self.scratch / leak_report.NAME, leaks)
         for name, edit in self.edits:
             texts[name] = edit(texts[name])
         for name, text in texts.items():

@@ -201,12 +201,14 @@ REASONS: list[tuple[Tamper, dict[str, str]]] = [
     (setting("rejected", "detail", f"of {NOBODY}", reason="duplicate"),
      {"reasons": "no published row of its cluster"}),
     (lambda t: t.one("rejected", reason="suite_leak").update(messages=t.one("default")["messages"]),
-     {"suite leaks": "has its messages", "content hashes": "not that of its messages", "splits": "prompt"}),
+     {"suite leaks": "has its messages", "content hashes": "not that of its messages", "splits": "prompt",
+      "leak report": "is refused, and has its messages"}),
     (another_reason("duplicate", "held_out_relative", "held_out", "group is in train"),
      {"groups": "is no held_out_relative"}),
     (another_reason("duplicate", "held_out_relative", "held_out", "group is in test"),
      {"groups": "not the split of its group"}),
-    (setting("rejected", "messages", None, reason="duplicate"), {"suite leaks": "nor a leak of a suite"}),
+    (setting("rejected", "messages", None, reason="duplicate"),
+     {"suite leaks": "nor a leak of a suite", "leak report": "in no line as refused"}),
     (lambda t: t.one("rejected", reason="not_submitted").update(messages=None, content_hash=None),
      {"suite leaks": "neither unreadable nor a leak", "content hashes": "the split map"}),
 ]  # fmt: skip
@@ -360,7 +362,8 @@ SPLITS: list[tuple[Tamper, dict[str, str]]] = [
     (renamed_cluster, {"groups": "not named by the smallest id"}),
     (moved, {"groups": "its name draws train"}),
     (map_entry("unjudged", split="banana"), {"split map": "'banana' in the split map is no split"}),
-    (map_entry("duplicate", split="validation"), {"groups": "its name draws"}),
+    (map_entry("duplicate", split="validation"),
+     {"groups": "its name draws", "overlap": "has a text of a held-out row"}),
     (map_entry("unjudged", id="a1"), {"split map": "'a1' in the split map is no id"}),
     (lambda t: t.split_map.append({"id": NOBODY, "split": "train"}),
      {"split map": f"record {NOBODY} is in no config"}),
@@ -405,6 +408,13 @@ def masked(t: Tampered) -> None:
     leak["content_hash"] = None
 
 
+def overlapping(t: Tampered) -> None:
+    """A training row repeats a sentence of a held-out one, in a longer text."""
+    held = t.configs["default"]["test"][0]["messages"][-1]["content"]
+    row = t.configs["default"]["train"][0]
+    t.rehash(row, f"{row['messages'][-1]['content']} Na jambo lingine ni hili: {held} Basi.")
+
+
 def sample_denied(t: Tampered) -> None:
     t.manifest["sources"]["campaign"]["sample"] = True
 
@@ -417,7 +427,8 @@ MANIFEST: list[tuple[Tamper, dict[str, str]]] = [
     (in_manifest("counts", "by_source", "campaign", train=99),
      {"ledgers": "by_source: ", "inputs": "source campaign"}),
     (masked,
-     {"ledgers": "masked: the manifest says 500 email, the texts have 1", "suite leaks": "neither unreadable"}),
+     {"ledgers": "masked: the manifest says 500 email, the texts have 1", "suite leaks": "neither unreadable",
+      "leak report": "is refused, and has its messages"}),
     (in_manifest("counts", "masked", face=1), {"ledgers": "masked: the manifest says 1 face"}),
     (in_manifest("counts", flags={"harm:insult:1": 2}), {"flags": "the manifest counts"}),
     (setting("default", "flags", ["harm:insult:2"]), {"flags": "its words give"}),
@@ -435,11 +446,19 @@ MANIFEST: list[tuple[Tamper, dict[str, str]]] = [
     (lambda t: t.manifest["sources"]["translated"]["inputs"][0].update(sha256="?"),
      {"manifest": "has no SHA-256"}),
     (in_manifest(suite_index={"sha256": "0" * 64, "tasks": {}}),
-     {"manifest": "names no task", "reasons": "not in the suite index"}),
+     {"manifest": "names no task", "reasons": "not in the suite index", "leak report": "no suite index"}),
     (in_manifest(suite_index={"sha256": "0" * 64, "tasks": {"t": {"items": 0, "texts": 0}}}),
-     {"manifest": "has no items"}),
+     {"manifest": "has no items", "leak report": "no suite index"}),
     (in_manifest(suite_index=None),
-     {"reasons": "'suite_leak' is no reason", "suite leaks": "nor a leak of a suite"}),
+     {"reasons": "'suite_leak' is no reason", "suite leaks": "nor a leak of a suite",
+      "leak report": "no suite index"}),
+    (in_manifest("leaks", rows_refused=7), {"leak report": "are not what the leak report counts to"}),
+    (lambda t: t.leaks[0].update(decision="review"), {"leak report": "review is not what the thresholds say"}),
+    (lambda t: t.leaks[0].update(id=NOBODY), {"leak report": "is no record of this release"}),
+    (lambda t: t.leaks[0].update(task="exam"), {"leak report": "exam is not in the suite index"}),
+    (lambda t: t.leaks[0].update(kind="copy"), {"leak report": "no line of a leak report"}),
+    (lambda t: t.leaks.clear(), {"leak report": "without messages, and in no line as refused"}),
+    (overlapping, {"overlap": "has a text of a held-out row"}),
     (sample_denied, {"manifest": "source campaign is SAMPLE"}),
     (in_manifest(sample=True), {"manifest": "and none of its sources does"}),
     (in_manifest(pseudonym_key=pseudonyms.fingerprint(pseudonyms.SAMPLE_KEY)),

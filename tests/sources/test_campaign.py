@@ -51,6 +51,7 @@ def test_answers_become_candidates(tmp_path: Path) -> None:
             {"role": "assistant", "content": "Rufiji na Tana."},
         ],
         "machine_translation": None,
+        "english": [{"role": "user", "content": "Name two rivers."}],
         "golden": None,
         "language": "swh_Latn",
         "prompt_language": "swh_Latn",

@@ -88,6 +88,7 @@ def test_rows_become_candidates(tmp_path: Path) -> None:
         "may_hold_out": False,
         "may_be_unjudged": False,
         "keyed_id": False,
+        "english": [{"role": "user", "content": "Name  three Colours."}],
         "messages": [
             {"role": "user", "content": "Taja rangi tatu."},
             {"role": "assistant", "content": "Nyekundu, kijani, buluu."},

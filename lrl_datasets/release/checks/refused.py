@@ -30,6 +30,7 @@ from lrl_datasets.filters.repetition import Repetition
 from lrl_datasets.filters.script import Script
 from lrl_datasets.filters.truncated import Truncated
 from lrl_datasets.filters.untranslated import Untranslated
+from lrl_datasets.release import overlap
 from lrl_datasets.release.checks.base import Found, Row, filters, records, rows
 from lrl_datasets.release.locations import Release
 
@@ -56,12 +57,13 @@ _REASONS = {
         )
     },
     "held_out": ("held_out_relative",),
+    overlap.NAME: overlap.REASONS,
     "duplicates": ("duplicate",),
 }
 """Filter → its reasons."""
 _ANEW: tuple[type, ...] = (Length, Echo, Repetition, Script, Refusals, Truncated, Markup, Helpfulness)
 """The filters of a published row alone, besides `Normalise`."""
-_ALWAYS = {"source", answer_rules.NAME, "normalise", "identity", "held_out"}
+_ALWAYS = {"source", answer_rules.NAME, "normalise", "identity", "held_out", overlap.NAME}
 _DETAILS = {
     "unreadable": re.compile(r"file [0-9a-f]{12} row \d+: .+"),
     "golden": re.compile(rf"{answer_rules.RIGHT}|{answer_rules.WRONG}"),
@@ -79,6 +81,7 @@ _DETAILS = {
     "wrong_language_answer": re.compile(r"\d+ words; [\w-]+: .+"),
     "suite_leak": LEAK,
     "held_out_relative": re.compile(r"group is in (?:train|validation|test)"),
+    "held_out_overlap": re.compile(r"the (?:prompt|answer) has a text of [a-z, ]+ \(\d+ % of it, \d+ bits\)"),
     "duplicate": re.compile(r"of [0-9a-f]{24}"),
 }
 """Reason → the form of its detail, of those that are not found anew."""
@@ -128,7 +131,7 @@ def leaks(release: Release) -> Found:
             yield f"row {row['id']} is a suite leak and has its messages"
         # Whatever was objected to before: a leak's text was there when it was hashed.
         hidden = row["messages"] is None and row["content_hash"] is not None
-        late = row["filter"] in ("held_out", "duplicates")
+        late = row["filter"] in ("held_out", overlap.NAME, "duplicates")
         if (hidden and (late or not index)) or (
             row["messages"] is None and not hidden and row["reason"] != "unreadable"
         ):
