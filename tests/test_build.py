@@ -110,6 +110,18 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRL_PSEUDONYM_KEY", "a key for the tests only")
 
 
+def test_a_judged_answer_is_known_again_whose_number_is_the_second_of_its_row(tmp_path: Path) -> None:
+    """Shown alone it has `[PHONE]`, after a prompt with another number `[PHONE_2]`: it is the same text."""
+    rows = answers()
+    said = "Piga simu 0712 345 678 ukihitaji msaada wa kilimo, nitakujibu jioni."
+    rows[4] |= {"INPUT:prompt": "Nani anajibu 0755 123 456 jioni hii?", "OUTPUT:answer": said}
+    built = run(tmp_path, rows)
+    texts = [turn["content"] for row in table(built, "default")["messages"].to_pylist() for turn in row]
+    assert "Nani anajibu [PHONE] jioni hii?" in texts
+    assert "Piga simu [PHONE_2] ukihitaji msaada wa kilimo, nitakujibu jioni." in texts
+    assert "text_changed" not in built.manifest["judgements"]["reasons"]
+
+
 def test_ledgers_contracts_and_no_raw_worker(tmp_path: Path) -> None:
     rows = answers()
     rows[1] |= {"ASSIGNMENT:status": "REJECTED"}

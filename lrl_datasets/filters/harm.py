@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lrl_datasets.filters.base import add_column, add_mark, true_rows
+from lrl_datasets.filters.hub_models import HarmModel
 from lrl_datasets.languages import harm_lists
 
 FLAGS = pa.list_(pa.string())
@@ -34,6 +35,8 @@ class Harm:
 
     lists: tuple[str, ...] = ()
     """Names of lists of words, ISO 639-3: the language's own, and those of the languages that are mixed in."""
+    model: HarmModel | None = None
+    """A classifier that looks at every text too."""
     sha256: tuple[str, ...] = field(init=False, default=())
     """Of the lists' files, in the same order."""
 
@@ -50,11 +53,17 @@ class Harm:
         for chunk in table["messages"].chunks:
             contents = pc.struct_field(chunk.flatten(), "content")
             rows = pc.list_parent_indices(chunk)
-            for place, flag in self.flags(contents):
-                found.setdefault(start + rows[place].as_py(), set()).add(flag)
+            for place, told in (*self.flags(contents), *self._by_model(contents)):
+                found.setdefault(start + rows[place].as_py(), set()).add(told)
             start += len(chunk)
-        table = add_column(table, "flags", _with(table, found, looked=bool(self.lists)), FLAGS)
+        table = add_column(table, "flags", _with(table, found, looked=bool(self.lists or self.model)), FLAGS)
         return add_mark(table, self.name, pa.nulls(table.num_rows, pa.string()))
+
+    def _by_model(self, texts: pa.Array) -> Iterator[tuple[int, str]]:
+        if self.model is not None:
+            for place, text in enumerate(texts.to_pylist()):
+                for category, severity in sorted(self.model.found(text or "")):
+                    yield place, flag(category, severity)
 
     def flags(self, texts: pa.Array) -> Iterator[tuple[int, str]]:
         """Yield the position of each text with something harmful in it, and what that is."""
@@ -62,9 +71,9 @@ class Harm:
         rough = [_rough(one) for listed in terms.values() for one in listed]
         hits = true_rows(_matches(pc.utf8_lower(texts), rough))
         words = _words(texts.take(pa.array(hits)))
-        for flag, listed in terms.items():
+        for told, listed in terms.items():
             for at in true_rows(_matches(words, [f" (?:{one}) " for one in map(_exact, listed)])):
-                yield int(hits[at]), flag
+                yield int(hits[at]), told
 
 
 def flag(category: str, severity: int) -> str:

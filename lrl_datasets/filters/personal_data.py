@@ -19,8 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lrl_datasets.filters import identifiers, online, phone_numbers
+from lrl_datasets.filters import identifiers, online, phone_numbers, placeholders
 from lrl_datasets.filters.base import add_column, add_mark
+from lrl_datasets.filters.hub_models import NameModel
 from lrl_datasets.filters.placeholders import PLACEHOLDERS, blanked, placeholder
 
 
@@ -34,6 +35,8 @@ class PersonalData:
     """Words of the language before a phone number, see `phone_numbers`."""
     id_cues: tuple[str, ...] = ()
     """Words of the language before a number that is somebody's id or account, see `identifiers`."""
+    names: NameModel | None = None
+    """A model that finds people's names, in every text; without one they stay."""
 
     name: ClassVar[str] = "personal_data"
     reasons: ClassVar[tuple[str, ...]] = ()
@@ -49,20 +52,19 @@ class PersonalData:
 
     def find(self, text: str) -> list[Find]:
         """Find what is masked in one text."""
-        return find(text, self.regions, self.cues, self.id_cues)
+        return find(text, self.regions, self.cues, self.id_cues, self.names)
 
     def _chunk(self, messages: pa.ListArray) -> tuple[pa.ListArray, pa.ListArray]:
         contents = pc.fill_null(pc.struct_field(messages.flatten(), "content"), "")
-        needed = np.flatnonzero(
-            pc.match_substring_regex(contents, _needed_re2()).to_numpy(zero_copy_only=False)
-        )
+        hits = pc.match_substring_regex(contents, _needed_re2()).to_numpy(zero_copy_only=False)
+        needed = np.flatnonzero(hits) if self.names is None else np.arange(len(contents))
         rows = pc.list_parent_indices(messages).to_numpy()[needed]
         changed: dict[int, str] = {}
         kinds: list[list[str]] = []
         of_row: list[int] = []
         looked_at = contents.take(pa.array(needed)).to_pylist()
         for row, start, end in _runs(rows):
-            texts, found = mask_texts(looked_at[start:end], self.regions, self.cues, self.id_cues)
+            texts, found = mask_texts(looked_at[start:end], self.regions, self.cues, self.id_cues, self.names)
             if found:
                 changed.update(zip(needed[start:end].tolist(), texts, strict=True))
                 kinds.append(found)
@@ -89,7 +91,11 @@ def mask_text(
 
 
 def mask_texts(
-    texts: Sequence[str], regions: Sequence[str], cues: Sequence[str] = (), id_cues: Sequence[str] = ()
+    texts: Sequence[str],
+    regions: Sequence[str],
+    cues: Sequence[str] = (),
+    id_cues: Sequence[str] = (),
+    names: NameModel | None = None,
 ) -> tuple[list[str], list[str]]:
     """Put typed placeholders in the place of personal data, the same one for the same thing in all texts.
 
@@ -101,29 +107,35 @@ def mask_texts(
         ISO 3166 codes; the order does not matter to the result.
     cues, id_cues
         Words of the language that stand before a phone number, and before a number that is an id, in any case.
+    names
+        A model that finds people's names.
 
     Returns
     -------
     tuple
         The masked texts, and the kind (of `placeholders.PLACEHOLDERS`) of each thing masked, in the order of the
-        kinds. Masking the result again changes nothing.
+        kinds. Masking the result again changes nothing, a model's names apart.
     """
     numbers: dict[str, dict[str, int]] = {}
     masked, kinds = [], []
     for text in texts:
-        finds = find(text, regions, cues, id_cues)
-        names = []
+        finds = find(text, regions, cues, id_cues, names)
+        told = []
         for one in finds:
             known = numbers.setdefault(one.kind, {})
-            names.append(placeholder(one.kind, known.setdefault(one.key, len(known) + 1)))
-        masked.append(_put(text, finds, names))
+            told.append(placeholder(one.kind, known.setdefault(one.key, len(known) + 1)))
+        masked.append(_put(text, finds, told))
         kinds += [one.kind for one in finds]
     order = list(PLACEHOLDERS)
     return masked, sorted(kinds, key=order.index)
 
 
 def find(
-    text: str, regions: Sequence[str], cues: Sequence[str] = (), id_cues: Sequence[str] = ()
+    text: str,
+    regions: Sequence[str],
+    cues: Sequence[str] = (),
+    id_cues: Sequence[str] = (),
+    names: NameModel | None = None,
 ) -> list[Find]:
     """Find personal data in one text: disjoint, in reading order.
 
@@ -131,14 +143,25 @@ def find(
     again until nothing more is found.
     """
     finds: list[Find] = []
-    if not _needed().search(text):
-        return finds
-    while True:
+    found = _needed().search(text) is not None
+    while found:
         plain = [PLACEHOLDERS[one.kind] for one in finds]
-        found = _find(blanked(_put(text, finds, plain)), tuple(regions), tuple(cues), tuple(id_cues))
-        if not found:
-            return finds
-        finds = sorted([*finds, *(_in_original(one, finds, plain) for one in found)])
+        more = _find(blanked(_put(text, finds, plain)), tuple(regions), tuple(cues), tuple(id_cues))
+        finds = sorted([*finds, *(_in_original(one, finds, plain) for one in more)])
+        found = bool(more)
+    if names is not None:
+        finds = sorted([*finds, *_names(text, finds, names)])
+    return finds
+
+
+def _names(text: str, finds: Sequence[Find], model: NameModel) -> Iterator[Find]:
+    """Yield people's names in a text in which everything else is masked; placeholders are no names."""
+    plain = [PLACEHOLDERS[one.kind] for one in finds]
+    masked = _put(text, finds, plain)
+    taken = [found.span() for found in re.finditer(placeholders.ANY, masked)]
+    for start, end in model.spans(masked):
+        if all(end <= a or start >= b for a, b in taken):
+            yield _in_original(Find(start, end, "name", masked[start:end].casefold()), finds, plain)
 
 
 def _find(text: str, regions: tuple[str, ...], cues: tuple[str, ...], id_cues: tuple[str, ...]) -> list[Find]:

@@ -75,6 +75,7 @@ def render(content: dict[str, Any], facts: Facts) -> str:
         manifest=content, facts=facts, reasons=schema.REASONS, judgement_reasons=schema.JUDGEMENT_REASONS,
         configs=schema.CONFIGS, method_words=METHOD_WORDS, bibtex=citation.bibtex(content, facts.title),
         leak_checked=manifest.leak_checked(content), harm=_harm(content),
+        harm_means=_harm_means(_harm(content)),
         public_key=content["pseudonym_key"] == pseudonyms.fingerprint(pseudonyms.SAMPLE_KEY),
     )  # fmt: skip
     header = yaml.safe_dump(metadata(content, facts), sort_keys=False, allow_unicode=True, width=1000)
@@ -210,6 +211,12 @@ def _harm(content: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of the filter that looked for harmful language, empty where none did."""
     filters = content.get("builder", {}).get("settings", {}).get("filters", {})
     return dict(filters.get("harm", {}))
+
+
+def _harm_means(settings: dict[str, Any]) -> str:
+    lists, model = settings.get("lists"), settings.get("model")
+    means = [f"lists of words ({', '.join(lists)})"] if lists else []
+    return " and ".join([*means, *([f"`{model['repo_id']}` @ `{model['revision'][:12]}`"] if model else [])])
 
 
 def _agreement(found: Any) -> dict[str, Any]:
