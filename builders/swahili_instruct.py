@@ -107,7 +107,9 @@ FILTERS = (
     Harm(lists=SWAHILI.harm.lists),
     # More likely helpful than not. Where a campaign's golden tasks calibrate its posterior, `precision` could choose a
     # stricter threshold by itself; how many doubtful answers a training takes is its own choice (`weight` of a recipe).
-    Helpfulness(minimum=0.5),
+    # The same of what a model predicts for rows that nobody judged (`--helpfulness-model`): an error there costs a
+    # row of train, not more, and the card says what the model's word is worth.
+    Helpfulness(minimum=0.5, minimum_predicted=0.5),
     # At .8 of word 5-shingles two texts differ in a word or two of thirty: a copy, not a second opinion.
     Duplicates(threshold=0.8, shingle=5, short_words=8),
 )

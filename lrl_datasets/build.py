@@ -26,6 +26,7 @@ from lrl_datasets.filters.base import Filter, add_column
 from lrl_datasets.filters.contamination import Contamination
 from lrl_datasets.filters.english import with_originals
 from lrl_datasets.filters.helpfulness import Helpfulness
+from lrl_datasets.filters.helpfulness_prediction import HelpfulnessPrediction, where_nobody_judged
 from lrl_datasets.filters.identity import Identity, Names
 from lrl_datasets.filters.suite_index import SuiteIndex
 from lrl_datasets.filters.worker_ids import WorkerIds
@@ -137,7 +138,13 @@ def build(
         raise LrlError(f"--previous {previous}: this build would overwrite it; give another --out")
     old_key = pseudonyms.read_key(rekey) if rekey else None
     chosen = builder.chosen(sample, given or {}, only)
+    prediction = next((step for step in builder.filters if isinstance(step, HelpfulnessPrediction)), None)
+    if prediction is not None:
+        prediction.check(language.code)
     read = _read(chosen, lock_file, language, progress)
+    is_sample = sample or any(tables.facts.get("sample") for tables in read.values())
+    if prediction is not None:
+        prediction.check_sample(is_sample)
     steps = {step.name: step for step in builder.filters}
 
     progress(answer_rules.NAME)
@@ -197,7 +204,7 @@ def build(
         "repository": builder.repository,
         "title": builder.title,
         "version": version,
-        "sample": sample or any(tables.facts.get("sample") for tables in read.values()),
+        "sample": is_sample,
         "language": {"code": language.code, "sha256": languages.sha256(language.code)},
         "builder": {"name": name, "sha256": script_sha256, "settings": builder.settings()},
         "tools": manifest.tools(),
@@ -215,6 +222,7 @@ def build(
         **({"comparisons": of_comparisons} if of_comparisons else {}),
         "aggregation": {name: aggregation.report(one) for name, one in weights.items()},
         **({"acceptance": accepted} if accepted else {}),
+        **({"prediction": prediction.told(rows)} if prediction else {}),
     }
     changes = versions.settle(content, version, before.release if before else None, configs, split_map)
     place = folder.write(out / builder.repository, split_map, configs, content, matches)
@@ -293,6 +301,8 @@ def _with_helpfulness(
     """Join what the counted votes say, and mark what they object to; a second time it is computed anew."""
     chosen = {name: acceptance.threshold(told) for name, told in accepted.items()}
     rows = join.with_helpfulness(rows, weights, chosen or None)
+    if "helpfulness_prediction" in steps:
+        rows = where_nobody_judged(rows)
     return steps["helpfulness"](rows) if "helpfulness" in steps else rows
 
 

@@ -65,6 +65,11 @@ class Builder:
                 return replace(self, filters=tuple(steps))
         raise LrlError(f"{path}: {self.repository} has no filter LanguageId that could use a table")
 
+    def with_filter(self, step: Filter) -> Builder:
+        """Return the same builder with one more filter, at its place, or with it for the one of its name."""
+        steps = {one.name: one for one in self.filters} | {step.name: step}
+        return replace(self, filters=tuple(steps[name] for name in schema.FILTER_ORDER if name in steps))
+
     def settings(self) -> dict[str, Any]:
         """Return the thresholds as plain JSON, for the manifest."""
         settings = {

@@ -50,11 +50,10 @@ HUMAN_ORIGIN = ("crowd", "native")
 FILTER_ORDER = (
     "source", "answer_rules", "normalise", "personal_data", "worker_ids", "identity", "length", "echo", "repetition",
     "script", "untranslated", "length_ratio", "language_id", "refusals", "truncated", "markup", "harm",
-    "helpfulness",
-    "contamination", "held_out", "overlap", "duplicates",
+    "helpfulness_prediction", "helpfulness", "contamination", "held_out", "overlap", "duplicates",
 )  # fmt: skip
 
-ROW_RULES = FILTER_ORDER[FILTER_ORDER.index("length") : FILTER_ORDER.index("helpfulness")]
+ROW_RULES = FILTER_ORDER[FILTER_ORDER.index("length") : FILTER_ORDER.index("helpfulness_prediction")]
 """The filters that look at one row's texts alone, and at nothing that is joined to it."""
 
 REASONS = {
@@ -90,6 +89,7 @@ REASONS = {
     "unbalanced_markup": "tags, formulas, code or brackets of prompt or answer do not close",
     "unjudged": "no counted vote judged the answer and the builder does not let such rows pass",
     "unhelpful": "the crowd's posterior that the answer is helpful is below the builder's threshold",
+    "predicted_unhelpful": "nobody judged the answer, and a model's prediction is below the builder's threshold for it",
     "suite_leak": "the row shares a text or an original with the evaluation suite",
     "held_out_relative": "the row may not be held out, but its group is",
     "held_out_overlap": "the row is for training, and a text of a held-out row stands in it, whole or nearly",

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from lrl_datasets import __version__
-from lrl_datasets.cli import crowd, hub, lid, making, models, project, publishing
+from lrl_datasets.cli import crowd, helpfulness, hub, lid, making, models, project, publishing
 from lrl_datasets.cli.console import err, say
 from lrl_datasets.errors import LrlError
 
@@ -25,6 +25,7 @@ for theme in (making.commands, publishing.commands, models.commands, project.com
     app.add_typer(theme)
 for name, group in (
     ("crowd", crowd.commands),
+    ("helpfulness", helpfulness.commands),
     ("hub", hub.commands),
     ("lid", lid.commands),
     ("tasks", models.tasks),

@@ -55,6 +55,13 @@ def build(
             metavar="OLDKEYFILE", help="The previous release's pseudonym key, where it is another now."
         ),
     ] = None,
+    helpfulness_model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json",
+            help="File of `lrl helpfulness fit`: predict the helpfulness of unjudged rows.",
+        ),
+    ] = None,
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the release.")] = Path("build"),
     engine: Annotated[
         str,
@@ -108,6 +115,10 @@ def build(
     had_key = pseudonyms.key_file().exists()
     given = dict(_name_and_path(text) for text in source or [])
     name, found = find(builder)
+    if helpfulness_model is not None:
+        from lrl_datasets.filters.helpfulness_prediction import HelpfulnessPrediction
+
+        found = found.with_filter(HelpfulnessPrediction(helpfulness_model))
     lock_file = lock_beside(script(builder))
     options = engines.Options(engine, workers, engines.parse_memory(memory), scheduler)
     place = work or str(work_folder(out_dir, found.repository))

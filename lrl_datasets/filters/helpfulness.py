@@ -20,7 +20,10 @@ from lrl_datasets.filters.base import mark_rows, true_rows
 
 @dataclass(frozen=True)
 class Helpfulness:
-    """Mark `unjudged` where no vote counted and the source may not pass so, `unhelpful` below the minimum."""
+    """Mark `unjudged` where no vote counted and the source may not pass so, and what is below the minimum.
+
+    That is `unhelpful` where people said it and `predicted_unhelpful` where a model did.
+    """
 
     minimum: float = 0.5
     """Least posterior probability that the answer is helpful; a row at the minimum passes."""
@@ -28,8 +31,11 @@ class Helpfulness:
     """Wanted share of helpful answers among the accepted. Where a source's posterior is calibrated, its threshold
     (`accept_from`) is the lowest from the minimum on at which that is expected; where it is not, the minimum holds."""
 
+    minimum_predicted: float = 0.5
+    """Least predicted helpfulness of a row that nobody judged (`helpfulness_prediction`)."""
+
     name: ClassVar[str] = "helpfulness"
-    reasons: ClassVar[tuple[str, ...]] = ("unjudged", "unhelpful")
+    reasons: ClassVar[tuple[str, ...]] = ("unjudged", "unhelpful", "predicted_unhelpful")
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return `table` with `mark.helpfulness` and `detail.helpfulness` added."""
@@ -52,3 +58,8 @@ class Helpfulness:
                 yield row, "unhelpful", f"{helpfulness:.4f}, {votes} votes: no answer reaches the precision"
             else:
                 yield row, "unhelpful", f"{helpfulness:.4f} < {minimum:g}, {votes} votes"
+        if "helpfulness_kind" in table.column_names:
+            predicted = pc.and_(readable, pc.equal(table["helpfulness_kind"], "predicted"))
+            below = true_rows(pc.and_(predicted, pc.less(table["helpfulness"], self.minimum_predicted)))
+            for row, helpfulness in zip(below, table["helpfulness"].take(below).to_pylist(), strict=True):
+                yield row, "predicted_unhelpful", f"{helpfulness:.4f} < {self.minimum_predicted:g}, predicted"

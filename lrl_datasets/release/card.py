@@ -200,6 +200,7 @@ def _ordered(content: dict[str, Any]) -> dict[str, Any]:
         "aggregation": dict(sorted(content.get("aggregation", {}).items())),
         "comparisons": dict(sorted((content.get("comparisons") or {}).items())),
         "acceptance": dict(sorted(content.get("acceptance", {}).items())),
+        "prediction": content.get("prediction"),
         "rubric": {name: marks[name] for name in rubric.CRITERIA if name in marks},
         "configs": configs,
         "sources": dict(sorted(content["sources"].items())),

@@ -78,7 +78,8 @@ def preferences(rows: pa.Table, minimum_margin: float, compared: Compared | None
     """Pair answers to one prompt that the crowd judged differently: a published one, and a worse one.
 
     The worse one is published too, or refused as `unhelpful` and for nothing else. `margin` is the difference
-    of their helpfulness, so both are of one source: another crowd's probability is on another scale. Both have
+    of their helpfulness, so both are of one source: another crowd's probability is on another scale, and so is what a
+    model predicts: it makes no pair. Both have
     the same prompt to the letter, which TRL takes for granted, and so the same split.
 
     Where people compared the two, what they said is the margin, and the difference of helpfulness says nothing: the
@@ -117,7 +118,8 @@ def preferences(rows: pa.Table, minimum_margin: float, compared: Compared | None
 
 
 def _by_helpfulness(chosen: dict[str, Any], rejected: dict[str, Any]) -> dict[str, Any] | None:
-    if chosen["helpfulness"] is None or rejected["helpfulness"] is None:
+    both = (chosen, rejected)
+    if any(row["helpfulness"] is None or row["helpfulness_kind"] == "predicted" for row in both):
         return None
     margin = round(chosen["helpfulness"] - rejected["helpfulness"], 4)
     return {"margin": margin, "margin_kind": "helpfulness"}

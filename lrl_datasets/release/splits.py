@@ -108,8 +108,8 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
     Parameters
     ----------
     table
-        Rows with `id`, `cluster`, `group`, `inherited`, `creation_method`, `may_hold_out`, `helpfulness`, `n_votes`
-        and the marks of all earlier filters.
+        Rows with `id`, `cluster`, `group`, `inherited`, `creation_method`, `may_hold_out`, `helpfulness`,
+        `helpfulness_kind`, `n_votes` and the marks of all earlier filters.
     splits
         The builder's salt and shares.
     previous
@@ -125,6 +125,8 @@ def assign(table: pa.Table, splits: Splits, previous: Previous | None = None) ->
         pc.fill_null(table["may_hold_out"], False),
         pc.is_in(table["creation_method"], value_set=pa.array(schema.HUMAN_ORIGIN)),
     )
+    # What is held out measures or steers a training: no model's word stands there in the place of people's.
+    holdable = pc.and_(holdable, pc.invert(_predicted(table)))
     of_group = _of_groups(table, np.asarray(holdable), splits, previous)
     kept = _looked_up(table["id"], previous.splits if previous else {})
     split = pc.coalesce(kept, of_group)
@@ -151,6 +153,10 @@ _NOTHING = pa.nulls(1, pa.string())[0]
 
 def _where(here: pa.Array, text: str) -> pa.Array:
     return pc.if_else(here, pa.scalar(text), _NOTHING)
+
+
+def _predicted(table: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(table["helpfulness_kind"], "predicted"), False)
 
 
 def _of_groups(
@@ -185,13 +191,13 @@ def _of_groups(
 def _staying(table: pa.Table, free: NDArray[np.bool_], previous: Previous | None) -> Numbers:
     """Return, for each free row, the free row of its cluster that stays; for the others themselves.
 
-    The first by: held out before, published before, helpfulness (null last), votes, id.
+    The first by: held out before, published before; judged, predicted, neither; helpfulness, votes, id.
     """
     cluster = _codes(table["cluster"])
     stays = np.arange(table.num_rows)
     rows = np.flatnonzero(free)
     rows = rows[np.bincount(cluster[rows], minlength=len(stays))[cluster[rows]] > 1]
-    some = table.select(["id", "helpfulness", "n_votes"]).take(pa.array(rows))
+    some = table.select(["id", "helpfulness", "helpfulness_kind", "n_votes"]).take(pa.array(rows))
     names, before = some["id"], np.full(len(rows), 2)
     if previous is not None:
         listed = names.to_pylist()
@@ -200,7 +206,8 @@ def _staying(table: pa.Table, free: NDArray[np.bool_], previous: Previous | None
         names = pa.chunked_array([pa.array([previous.drawn_as(name) for name in listed], pa.string())])
     helpfulness = np.asarray(pc.fill_null(some["helpfulness"], -1.0))
     votes = np.asarray(pc.fill_null(some["n_votes"], 0))
-    order = np.lexsort((_ranks(names), -votes, -helpfulness, before, cluster[rows]))
+    said_by = np.where(helpfulness < 0, 2, np.asarray(_predicted(some)))
+    order = np.lexsort((_ranks(names), -votes, -helpfulness, said_by, before, cluster[rows]))
     rows = rows[order]
     _, first, size = np.unique(cluster[rows], return_index=True, return_counts=True)
     stays[rows] = np.repeat(rows[first], size)

@@ -16,7 +16,13 @@ _WIDTH, _HEIGHT = _LEFT + _SIDE + 50, _TOP + _SIDE + _BELOW + _HIGH + 36
 _INK, _GRID, _DOT, _SHADE = "#222", "#e3e3e3", "#1b6ca8", "#9cc3e0"
 
 
-def svg(name: str, bins: Sequence[Bin], told: Mapping[str, Any]) -> str:
+def svg(
+    name: str,
+    bins: Sequence[Bin],
+    told: Mapping[str, Any],
+    judged: str | None = None,
+    what: str = "golden tasks",
+) -> str:
     """Draw the bins: a dot each with its 95 % interval, the diagonal of a perfect posterior, and how many tasks.
 
     Parameters
@@ -26,17 +32,20 @@ def svg(name: str, bins: Sequence[Bin], told: Mapping[str, Any]) -> str:
     bins
         `calibration.reliability`.
     told
-        What the manifest says of the aggregation.
+        What the manifest says of the aggregation, or a model's report.
+    judged
+        What was measured on; by default the golden tasks, each without itself.
+    what
+        What the bars count.
     """
+    judged = judged or f"{told['golden_tasks']} golden tasks, each seen without itself"
     error = told["calibration_error"]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" font-family="sans-serif" font-size="13" fill="{_INK}">',
         f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
         _text(_EDGE, 28, f"Reliability of “{name}” ({told['method']})", size=17, bold=True),
-        _text(
-            _EDGE, 50, f"{told['golden_tasks']} golden tasks, each seen without itself; bars: 95 % intervals"
-        ),
+        _text(_EDGE, 50, f"{judged}; bars: 95 % intervals"),
         _text(
             _EDGE, 69,
             f"calibration error {error['before']:.3f} before, {error['after']:.3f} after, "
@@ -82,7 +91,7 @@ def svg(name: str, bins: Sequence[Bin], told: Mapping[str, Any]) -> str:
             "helpfulness that was said of them",
             anchor="middle",
         ),
-        f'<text transform="translate(22 {floor - _HIGH / 2}) rotate(-90)" text-anchor="middle">golden tasks</text>',
+        f'<text transform="translate(22 {floor - _HIGH / 2}) rotate(-90)" text-anchor="middle">{what}</text>',
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

@@ -18,9 +18,11 @@ from lrl_datasets import filters, schema
 from lrl_datasets.engine import names
 from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.contamination import Contamination
+from lrl_datasets.filters.helpfulness_prediction import HelpfulnessPrediction
 from lrl_datasets.filters.identity import Identity
 from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 from lrl_datasets.filters.worker_ids import WorkerIds
+from tests.filters.models import model, written
 
 # Marks that are no filter's: the sources' own, what campaigns hold against answers, what is made with the splits.
 OTHERS = {"source", "answer_rules", "held_out", "overlap"}
@@ -42,6 +44,7 @@ def classes() -> dict[str, type]:
 INDEX = SuiteIndex.build([SuiteItem("suite", ("Kifaranga huanguliwa baada ya siku ishirini na moja",))])
 SET: dict[str, Any] = {
     **{step.name: step for step in swahili_instruct.FILTERS},
+    "helpfulness_prediction": HelpfulnessPrediction(written(model({}))),
     "worker_ids": WorkerIds(frozenset({"worker-17"})),
     "identity": Identity(b"a key for the tests only"),
     "contamination": Contamination(INDEX),

@@ -32,7 +32,8 @@ def rows(*given_rows: dict[str, object]) -> pa.Table:
     fields = {
         "id": pa.string(), "cluster": pa.string(), "messages": schema.MESSAGES, "lineage": pa.list_(pa.string()),
         "creation_method": pa.string(), "may_hold_out": pa.bool_(), "helpfulness": pa.float64(),
-        "n_votes": pa.int32(), "mark.source": pa.string(), "detail.source": pa.string(),
+        "helpfulness_kind": pa.string(), "n_votes": pa.int32(), "mark.source": pa.string(),
+        "detail.source": pa.string(),
     }  # fmt: skip
     filled = [
         {"cluster": row["id"], "creation_method": "crowd", "may_hold_out": True} | row for row in given_rows
@@ -87,6 +88,17 @@ def test_what_may_not_be_held_out_is_refused_in_a_held_out_group() -> None:
     assert table["mark.held_out"].to_pylist() == [None, "held_out_relative"]
 
 
+def test_a_predicted_row_is_never_held_out() -> None:
+    held_out = next(name for name in "abcdefghijklmnop" if SALT.draw(name) == "test")
+    alone = assign(rows({"id": held_out, "helpfulness": 0.9, "helpfulness_kind": "predicted"}), SALT)
+    assert alone["split"].to_pylist() == ["train"] and alone["mark.held_out"].to_pylist() == [None]
+    beside = assign(rows(
+        {"id": held_out, "lineage": ["o:1"], "helpfulness": 0.9, "helpfulness_kind": "votes"},
+        {"id": held_out + "2", "lineage": ["o:1"], "helpfulness": 0.9, "helpfulness_kind": "predicted"},
+    ), SALT)  # fmt: skip
+    assert beside["mark.held_out"].to_pylist() == [None, "held_out_relative"]
+
+
 def test_one_of_a_cluster_stays_by_helpfulness_then_votes_then_id() -> None:
     def marks(*cluster: dict[str, object]) -> list[str | None]:
         return assign(rows(*({"cluster": "a"} | row for row in cluster)), SALT)["mark.duplicates"].to_pylist()
@@ -97,6 +109,11 @@ def test_one_of_a_cluster_stays_by_helpfulness_then_votes_then_id() -> None:
         None, "duplicate",
     ]  # fmt: skip
     assert marks({"id": "b"}, {"id": "a"}) == ["duplicate", None]
+    # A prediction stands between people's word and nothing.
+    predicted = {"id": "a", "helpfulness": 0.9, "helpfulness_kind": "predicted", "may_hold_out": False}
+    voted = {"id": "b", "helpfulness": 0.6, "helpfulness_kind": "votes", "may_hold_out": False}
+    assert marks(predicted, voted) == ["duplicate", None]
+    assert marks(predicted, {"id": "0", "may_hold_out": False}) == [None, "duplicate"]
     # A refused row neither stays nor is a duplicate: it has its reason.
     assert marks({"id": "a", "helpfulness": 1.0, "mark.source": "refused_by_requester"}, {"id": "b"}) == [
         None,

@@ -16,13 +16,15 @@ def splits(release: Release) -> Found:
     by_group: dict[str, set[str]] = defaultdict(set)
     may_hold_out = {name: source.get("may_hold_out") for name, source in release.manifest["sources"].items()}
     for config, key in (("default", "id"), ("preference", "chosen_id")):
-        names = (key, "split", "group", "creation_method", "source")
+        names = (key, "split", "group", "creation_method", "source", "helpfulness_kind")
         for row in rows(release, config, *names):
             by_group[row["group"]].add(row["split"])
             if where.get(row[key]) != row["split"]:
                 yield f"{config} row {row[key]} is in {row['split']}, the split map says {where.get(row[key])}"
             if row["split"] != "train" and row["creation_method"] not in schema.HUMAN_ORIGIN:
                 yield f"{config} row {row[key]} is held out and {row['creation_method']}, not written by people"
+            if row["split"] != "train" and row["helpfulness_kind"] == "predicted":
+                yield f"{config} row {row[key]} is held out, and its helpfulness is predicted"
             if row["split"] != "train" and may_hold_out.get(row["source"]) is False:
                 yield f"{config} row {row[key]} is held out, and nothing of source {row['source']} may be"
     for group, found in sorted(by_group.items()):
@@ -66,7 +68,8 @@ def split_map(release: Release) -> Found:
 def groups(release: Release) -> Found:
     """Groups and clusters have the smallest id in them as name; each group has the split that it was given."""
     members: dict[str, list[Row]] = defaultdict(list)
-    for row in records(release, "id", "cluster", "group", "source", "creation_method", "reason", "detail"):
+    names = ("id", "cluster", "group", "source", "creation_method", "helpfulness_kind", "reason", "detail")
+    for row in records(release, *names):
         members[row["group"]].append(row)
     clusters: dict[str, str] = {}
     for group, listed in members.items():
@@ -112,7 +115,7 @@ def _held_out(release: Release, row: Row, split: str, its: set[str]) -> Found:
 
 def may_be_held_out(release: Release, row: Row) -> bool | None:
     """Whether a row may be; None where an earlier release says nothing of its source."""
-    if row["creation_method"] not in schema.HUMAN_ORIGIN:
+    if row["creation_method"] not in schema.HUMAN_ORIGIN or row["helpfulness_kind"] == "predicted":
         return False
     may: bool | None = release.manifest["sources"].get(row["source"], {}).get("may_hold_out")
     return may
