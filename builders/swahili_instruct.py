@@ -99,8 +99,8 @@ FILTERS = (
     LanguageId(language=SWAHILI.code),
     # Whoever asks wants neither; the phrases stand in the language file.
     Refusals(language=SWAHILI.code),
-    # Of the sources named, answers end with a full stop; crowds leave it out.
-    Truncated(language=SWAHILI.code, whole_sentences=("dolly-toloka",), min_words=5),
+    # No source is named whose answers all end with a full stop: people wrote them (Dolly's too), and leave it out.
+    Truncated(language=SWAHILI.code, whole_sentences=(), min_words=5),
     # One tag or bracket forgotten, or named in a text about it, is no damage; three are.
     Markup(max_unpaired=2),
     # Flags what the lists of the language file have, and refuses nothing: a text against insults quotes them.
