@@ -6,9 +6,10 @@ DIR holds labelled sentences: `sib200` (CODE/*.tsv with a column `text`), `ntrex
 line), `afriqa` (CODE/*.json, JSON Lines with `question`), CODE/*.txt or CODE.txt. Those whose CODE is one of the
 language's are the ones to keep. Prints the share kept with its 95 % Wilson interval, by length, in capitals and with
 every 20th letter dropped; of every other language the count let through, of sentences of 8 words and more; texts a
-second in one process, detectors loaded. Nothing is fitted on what is scored: with `--fit` (given once for each domain,
-DIR may be one of them) a table is fitted on every second sentence of these folders, and all rules are scored on the
-other sentences of DIR, so that no translation of a scored sentence was seen.
+second in one process, detectors loaded. Where DIR has the language that people mix in too, spliced halves and spans
+of known shares show how well code-switching is measured. Nothing is fitted on what is scored: with `--fit` (given
+once for each domain, DIR may be one of them) a table is fitted on every second sentence of these folders, and all
+rules are scored on the other sentences of DIR, so that no translation of a scored sentence was seen.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rich.table import Table
 
 from lrl_datasets import languages
 from lrl_datasets.errors import LrlError
-from lrl_datasets.filters import discriminator_fit
+from lrl_datasets.filters import code_switching, discriminator_fit
 from lrl_datasets.filters.detectors import detector
 from lrl_datasets.filters.judged_text import judged
 from lrl_datasets.filters.labelled_text import LabelledText, iso639_3, own_codes, read_folder
@@ -70,7 +71,11 @@ def main() -> None:
         name: measure(rule, mine, others, least)
         for name, rule in rules(language, table, arguments.rule_only).items()
     }
+    spliced = switching(language, text)
     show(results, str(arguments.directory), language)
+    if spliced:
+        show_switching(spliced, language)
+        results["code_switching"] = spliced
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -155,6 +160,52 @@ def measure(rule: Rule, own: Sequence[str], others: dict[str, list[str]], min_wo
         "texts_per_second": own_speed,
         "texts_per_second_mixed": speed,
     }
+
+
+def switching(language: languages.Language, text: LabelledText) -> dict[str, dict[str, float]]:
+    """Measure the share of the other language in texts where it is known: pure, halves, spans of 3 to 6 words."""
+    by_code = {iso639_3(code): listed for code, listed in sorted(text.sentences.items())}
+    own = next((by_code[code] for code in sorted(own_codes(language)) if code in by_code), [])[:2000]
+    other = by_code.get(iso639_3(language.language_id.mixed.language), [])
+    if len(other) < 20 or not own:
+        return {}
+    made: dict[str, list[tuple[str, float]]] = {"own": [], "other": [], "halves": [], "spans": []}
+    for at, sentence in enumerate(own):
+        mine = judged(sentence, 1000).text.split()
+        theirs = judged(other[(at + 7) % len(other)], 1000).text.split()
+        made["own"].append((" ".join(mine), 0.0))
+        made["other"].append((" ".join(theirs), 1.0))
+        first, last = mine[: len(mine) // 2], theirs[len(theirs) // 2 :]
+        span = theirs[2 : 5 + at % 4]
+        for kind, parts in (("halves", (first, last, [])), ("spans", (first, span, mine[len(mine) // 2 :]))):
+            words = [word for part in parts for word in part]
+            if parts[0] and parts[1]:
+                made[kind].append((" ".join(words), len(parts[1]) / len(words)))
+    found = {}
+    for kind, listed in made.items():
+        told = code_switching.shares([text for text, _ in listed], language)
+        errors = [one - true for one, (_, true) in zip(told, listed, strict=True) if one is not None]
+        found[kind] = {
+            "texts": len(errors),
+            "known_share": sum(true for _, true in listed) / len(listed),
+            "mean_error_points": 100 * sum(map(abs, errors)) / len(errors),
+            "bias_points": 100 * sum(errors) / len(errors),
+        }
+    return found
+
+
+def show_switching(found: dict[str, dict[str, float]], language: languages.Language) -> None:
+    """Print how well the share of the other language is measured."""
+    other = language.language_id.mixed.language
+    table = Table(title=f"share of {other} in {language.code}, in points")
+    for name in ("", "texts", "known share", "mean error", "bias"):
+        table.add_column(name, justify="left" if not name else "right")
+    for kind, one in found.items():
+        table.add_row(
+            kind, str(one["texts"]), f"{100 * one['known_share']:.1f}",
+            f"{one['mean_error_points']:.1f}", f"{one['bias_points']:+.1f}",
+        )  # fmt: skip
+    Console(width=160).print(table)
 
 
 def timed(rule: Rule, texts: Sequence[str]) -> tuple[list[bool], float]:

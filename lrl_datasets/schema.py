@@ -161,6 +161,11 @@ PROVENANCE = [
     ("lid", LID),
     ("lid_prompt", pa.string()),  # one of `LID_DECISIONS`
     ("lid_answer", pa.string()),
+    (
+        "mixed_prompt",
+        pa.float64(),
+    ),  # share of its words in the language that people mix in (English), null: not measured
+    ("mixed_answer", pa.float64()),
     ("cluster", pa.string()),
     ("group", pa.string()),
     (

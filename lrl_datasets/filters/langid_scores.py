@@ -8,6 +8,7 @@ process. The layout of the tables is known of one version; with another one its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
@@ -70,6 +71,53 @@ def differences(texts: Sequence[str], one: str, other: str) -> npt.NDArray[np.fl
         difference(data, offsets, of.next_state, of.row_base, of.feature, _weight_difference(*columns)),
         np.float64,
     )
+
+
+def shares(texts: Sequence[str], own: str, other: str, window: int) -> npt.NDArray[np.float64]:
+    """Return the share of each text's words that are `other`'s: where the windows that hold a word say so together.
+
+    Parameters
+    ----------
+    texts
+        Words are apart by single spaces.
+    own, other
+        Labels; `differences` decides between them.
+    window
+        Words of a window.
+
+    Returns
+    -------
+    numpy.ndarray
+        Not a number for a text without words.
+    """
+    of = tables()
+    if version("py3langid") == VERSION:
+        from lrl_datasets.filters.langid_kernels import other_words
+
+        weight = _weight_difference(of.labels.index(own), of.labels.index(other))
+        data, offsets = _joined(texts)
+        counted = other_words(data, offsets, of.next_state, of.row_base, of.feature, weight, window)
+    else:
+        counted = np.array([_other_words(text, own, other, window) for text in texts], np.int64)
+        counted = counted.reshape(len(texts), 2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(counted[:, 1] / counted[:, 0])
+
+
+def _is_letter(one: str) -> bool:
+    return one.isalpha() if one.isascii() else ord(one) >= 0xC0 and not 0x2000 <= ord(one) < 0x2C00
+
+
+def _other_words(text: str, own: str, other: str, window: int) -> tuple[int, int]:
+    """Count words, and those of the other language, as the compiled loop does."""
+    words = [found.span() for found in re.finditer("[^ ]+", text) if any(map(_is_letter, found[0]))]
+    sums = np.zeros(len(words))
+    starts = range(max(1, len(words) - window + 1) if words else 0)
+    windows = [text[words[at][0] : words[at : at + window][-1][1]] for at in starts]
+    values = differences(windows, own, other)
+    for at, value in zip(starts, values, strict=True):
+        sums[at : at + window] += value
+    return len(words), int((sums < 0).sum())
 
 
 @cache

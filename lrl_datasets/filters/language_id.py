@@ -2,9 +2,9 @@
 
 Takes `messages`, gives `lid_label` and `lid_score` (the answer, by the leading detector), `lid` (every detector
 that was asked, on prompt and answer), `lid_prompt` and `lid_answer` (what was decided, one of
-`schema.LID_DECISIONS`) and marks. The rule and its thresholds are the language file's. One process: about 20,000
-texts a second where py3langid leads and fastText is asked of doubtful short texts only; langdetect, where a file
-asks for it, 500.
+`schema.LID_DECISIONS`), `mixed_prompt` and `mixed_answer` (share of the language that people mix in) and marks. The
+rule and its thresholds are the language file's. One process: about 15,000 texts a second where py3langid leads and
+fastText is asked of doubtful short texts only; langdetect, where a file asks for it, 500.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from lrl_datasets import languages
+from lrl_datasets.filters import code_switching
 from lrl_datasets.filters.base import add_column, add_mark, prompts_and_answers
 from lrl_datasets.filters.detectors import UNDETERMINED, Verdict, detector
 from lrl_datasets.filters.discriminator import LENGTHS, Discriminator, TableFile, signed
@@ -51,6 +52,9 @@ class LanguageId:
         found = iter(judge([text for text in (*prompts, *answers) if text is not None], code, fitted))
         of_prompt = [None if text is None else next(found) for text in prompts]
         of_answer = [None if text is None else next(found) for text in answers]
+        facts = languages.load(self.language).language_id.mixed
+        of_prompt = [one and _unmixed(one, facts.prompt_at_most, facts.language) for one in of_prompt]
+        of_answer = [one and _unmixed(one, facts.answer_at_most, facts.language) for one in of_answer]
         foreign_prompt = [one not in (None, code) for one in table.column("prompt_language").to_pylist()]
         together = iter(
             judge(
@@ -93,6 +97,8 @@ class LanguageId:
         table = add_column(table, "lid", opinions, LID)
         table = add_column(table, "lid_prompt", [one for one, _ in decisions], pa.string())
         table = add_column(table, "lid_answer", [one for _, one in decisions], pa.string())
+        table = add_column(table, "mixed_prompt", [one and one.mixed for one in of_prompt], pa.float64())
+        table = add_column(table, "mixed_answer", [one and one.mixed for one in of_answer], pa.float64())
         return add_mark(table, self.name, marks, details)
 
 
@@ -106,6 +112,8 @@ class Judgement(NamedTuple):
     """Which rule decided, with labels and scores."""
     verdicts: list[tuple[str, Verdict]]
     """(detector, verdict), the leading detector first."""
+    mixed: float | None
+    """Share of the words that are in the language that people mix in; None of what is refused or too short."""
 
 
 def judge(
@@ -184,9 +192,11 @@ def judge(
                 settled[at] = ("other", f"{settled[at][1]}; too many words of its neighbours")
     if table is not None:
         _ask_table(table, known, prepared, leading, settled, verdicts)
+    measured = [at for at, (decision, _) in enumerate(settled) if decision in ("own", "short")]
+    mixed = dict(zip(measured, code_switching.shares([given[at] for at in measured], known), strict=True))
     result = {
-        text: Judgement(done[0] != "other", *done, said)
-        for text, done, said in zip(distinct, settled, verdicts, strict=True)
+        text: Judgement(done[0] != "other", *done, verdicts[at], mixed.get(at))
+        for at, (text, done) in enumerate(zip(distinct, settled, strict=True))
     }
     return [result[text] for text in texts]
 
@@ -287,6 +297,14 @@ def _foreign(facts: languages.Foreign) -> Callable[[str], int] | None:
 
 
 _LONG = 1000
+
+
+def _unmixed(judgement: Judgement, at_most: float, other: str) -> Judgement:
+    """Refuse a text with more of the other language than the language file allows there."""
+    if judgement.mixed is None or judgement.mixed <= at_most:
+        return judgement
+    why = f"{judgement.why}; {judgement.mixed:.0%} of its words are {other}, at most {at_most:.0%}"
+    return judgement._replace(accepted=False, decision="other", why=why)
 
 
 def _both_short(prompt: Judgement, answer: Judgement) -> bool:

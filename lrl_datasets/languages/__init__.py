@@ -251,9 +251,10 @@ class Mixed(_Facts):
     """The language that people mix in."""
     label: str = "en"
     """py3langid's label of it."""
-    prompt_at_most: Annotated[float, Field(gt=0, le=1)] = 1.0
-    answer_at_most: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the words from which on a prompt or answer is refused as another language's."""
+    prompt_at_most: Annotated[float, Field(gt=0, le=1)] = 0.6
+    answer_at_most: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the words above which a prompt or answer is refused as another language's. People ask with more terms
+    than a model should answer with; either way it is still the language that carries the sentence."""
 
 
 class LanguageIdFacts(_Facts):

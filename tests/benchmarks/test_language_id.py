@@ -42,7 +42,9 @@ def test_by_hand(tmp_path: Path) -> None:
 def test_fitted_on_one_half_and_scored_on_the_other(tmp_path: Path) -> None:
     folder = labelled.folder(tmp_path / "data", swh_Latn=600, kam_Latn=120, eng_Latn=60)
     figures = run(folder, tmp_path / "out.json", "--rule-only", "--fit", str(folder))
-    assert list(figures) == ["rule", "fitted"]
+    assert list(figures) == ["rule", "fitted", "code_switching"]
+    assert figures["code_switching"]["own"]["mean_error_points"] == 0
+    assert figures["code_switching"]["halves"]["mean_error_points"] < 6
     assert figures["fitted"]["recall"]["texts"] == 300
     assert figures["fitted"]["let_through"]["kam_Latn"]["texts"] == 60
     assert figures["fitted"]["let_through_pooled"]["kept"] <= figures["rule"]["let_through_pooled"]["kept"]

@@ -108,6 +108,41 @@ def test_quotations_code_and_links_are_not_held_against_a_text() -> None:
     assert [one.decision for one in judge([quoting, coding, linking], "sw")] == ["own"] * 3
 
 
+def test_code_switching_is_measured_and_not_punished() -> None:
+    teacher = (
+        "Photosynthesis ni process ambayo mimea hutumia light energy kutengeneza chakula chake kila siku."
+    )
+    mostly_english = (
+        "Please make sure that you save your work before closing the program, kisha bonyeza kitufe hiki hapa chini "
+        "because all of your changes will be lost otherwise and nobody can bring them back to you again."
+    )
+    table = LanguageId("sw")(
+        schema.candidates(
+            {"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]}
+            for prompt, answer in (
+                (teacher, SWAHILI),
+                (SWAHILI, teacher),
+                (SWAHILI, mostly_english),
+                (SWAHILI, "42"),
+            )
+        )
+    )
+    marks, prompts, answers = (
+        table[name].to_pylist() for name in ("mark.language_id", "mixed_prompt", "mixed_answer")
+    )
+    assert marks == [None, None, "wrong_language_answer", None]
+    assert 0.1 < prompts[0] == answers[1] < 0.4
+    assert (answers[0], prompts[1:], answers[3]) == (0.0, [0.0, 0.0, 0.0], None)
+
+
+def test_more_of_another_language_than_the_file_allows() -> None:
+    judgement = judge([SWAHILI], "sw")[0]._replace(mixed=0.55)
+    assert language_id._unmixed(judgement, 0.6, "eng_Latn") is judgement
+    refused = language_id._unmixed(judgement, 0.5, "eng_Latn")
+    assert (refused.accepted, refused.decision) == (False, "other")
+    assert refused.why.endswith("55% of its words are eng_Latn, at most 50%")
+
+
 def test_words_that_only_the_neighbours_have() -> None:
     amharic = "ልጆቹ ፀሐይ እስክትጠልቅ ድረስ በሜዳው ላይ ኳስ ሲጫወቱ ዋሉ።"
     tigrinya = "እቶም ቆልዑ ፀሓይ ክሳብ ትዓርብ ኣብቲ ሜዳ ኩዕሶ ክፃወቱ ውዒሎም እዮም።"

@@ -144,6 +144,7 @@ ROWS: list[tuple[Tamper, dict[str, str]]] = [
     (lambda t: t.one("default")["lid"].pop(0), {"languages": "not the leading detector's word on prompt and answer"}),
     (setting("default", "lid_answer", "perhaps"), {"languages": "'perhaps', which is no decision"}),
     (setting("default", "lid_answer", None), {"languages": "None, which is no decision"}),
+    (setting("default", "mixed_answer", 1.2), {"languages": "mixed_answer is 1.2"}),
     (setting("default", "lid_prompt", "other"), {"languages": "published, and decided"}),
     (lambda t: t.one("default")["lid"][0].update(label="Swahili"), {"languages": "a detector's label"}),
     (setting("default", "content_hash", "0" * 32), {"content hashes": "not that of its messages"}),

@@ -139,10 +139,17 @@ def _expected(source: dict[str, Any], code: str) -> dict[str, tuple[object, ...]
 def detected_languages(release: Release) -> Found:
     """`lid_label` and `lid_score` are what the leading detector said of the answer; it was asked of the prompt too."""
     detected = "language_id" in filters(release)
-    names = ("id", "messages", "lid_label", "lid_score", "lid", "lid_prompt", "lid_answer")
+    parts = ("prompt", "answer")
+    shares = tuple(f"mixed_{part}" for part in parts)
+    names = ("id", "messages", "lid_label", "lid_score", "lid", "lid_prompt", "lid_answer", *shares)
     published = [{**row, "reason": None} for row in rows(release, "default", *names)]
     for row in published + rows(release, "rejected", *names, "reason"):
         opinions: list[Row] | None = row["lid"]
+        for part in parts:
+            share = row[f"mixed_{part}"]
+            measured = share is not None and row[f"lid_{part}"] != "too_short"
+            if share is not None and not (measured and 0 <= share <= 1):
+                yield f"row {row['id']}: mixed_{part} is {share}, of what is {row[f'lid_{part}']!r}"
         if opinions is None:
             if any(row[name] is not None for name in ("lid_label", "lid_score", "lid_prompt", "lid_answer")):
                 yield f"row {row['id']}: lid_label, lid_score or a decision without a detector's word in lid"

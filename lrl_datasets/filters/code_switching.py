@@ -1,0 +1,43 @@
+"""How much of another language a text holds: measured, since people mix, and not punished.
+
+The share of a text's words that are the other language's rather than its own, by windows of three words that
+py3langid judges between these two alone; a word goes where the windows that hold it go together. Names, numbers,
+quotations and code are not looked at (`judged_text`). One process: about 50,000 sentences a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lrl_datasets import languages
+from lrl_datasets.filters import langid_scores
+
+WINDOW = 3
+"""Words: of two, names and loans decide; of five, a term of one or two words is lost."""
+
+
+def shares(texts: Sequence[str], language: languages.Language) -> list[float | None]:
+    """Return the share of each text's words that are in the language that people mix in.
+
+    Parameters
+    ----------
+    texts
+        As `judged_text` leaves them.
+    language
+        Its file names the other language (`language_id.mixed`).
+
+    Returns
+    -------
+    list
+        Rounded to 4 decimals; None of a text without words, and of all where py3langid does not know both.
+    """
+    own, other = language.codes.py3langid, language.language_id.mixed.label
+    labels = langid_scores.tables().labels
+    if own not in labels or other not in labels or own == other or not texts:
+        return [None] * len(texts)
+    # Between two scripts a word shows by itself; in a window the script of more bytes would outweigh the other.
+    one_script = language.code.partition("_")[2] == language.language_id.mixed.language.partition("_")[2]
+    found = np.round(langid_scores.shares(texts, str(own), other, WINDOW if one_script else 1), 4)
+    return [None if np.isnan(one) else one for one in found.tolist()]
