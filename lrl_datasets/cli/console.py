@@ -53,26 +53,23 @@ def bars() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int], No
 
     Where nobody watches, in a job's log, a stage is one line when it is done.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    text = TextColumn("{task.description}")
-    columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as shown:
-        at = shown.add_task("reading", total=None)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+    )
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True) as shown:
+        at = shown.add_task("reading", total=None, counts="")
 
         def step(name: str) -> None:
-            shown.reset(at, description=name, total=None)
+            shown.reset(at, description=name, total=None, counts="")
 
         def tasks(stage: str, done: int, total: int) -> None:
             if err.is_terminal:
-                shown.update(at, description=stage, completed=done, total=total)
+                shown.update(at, description=stage, completed=done, total=total, counts=f"{done} of {total}")
             elif done == total:
                 err.print(f"{stage}: {counted(total, 'task')} done")
 
