@@ -110,7 +110,7 @@ class TableFile:
     """A table by path and hash, as a filter holds it: cheap to hand to another process."""
 
     def __init__(self, path: Path, sha256: str) -> None:
-        self.path = path
+        self.path = path.absolute()  # a worker may begin in another folder
         self.fingerprint = sha256
         """SHA-256 of the file: all that a manifest says of it."""
 
