@@ -163,7 +163,7 @@ def _dask(options: Options, work: str) -> Iterator[Executor]:
     with (
         LocalCluster(
             n_workers=options.processes(), threads_per_worker=1, processes=True, memory_limit=options.memory,
-            dashboard_address=None, silence_logs=logging.CRITICAL, host="127.0.0.1",
+            dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL, host="127.0.0.1",
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip
