@@ -57,11 +57,13 @@ class Untranslated:
     def _found(self, table: pa.Table) -> Iterator[tuple[int | np.int64, str, str]]:
         has_side = "english" in table.column_names
         sides = part_texts(table, "english") if has_side else {}
-        translated = pc.is_in(table["creation_method"], pa.array(TRANSLATED))
-        if has_side:
-            translated = pc.or_(translated, pc.is_valid(table["english"]))
+        by_method = pc.is_in(table["creation_method"], pa.array(TRANSLATED))
         expected = pc.fill_null(pc.equal(table["prompt_language"], self.language), True)
         for part, texts in part_texts(table).items():
+            # A prompt may have an English side where the answer, by somebody who wrote it, has none.
+            translated = by_method
+            if has_side:
+                translated = pc.or_(by_method, pc.greater(pc.fill_null(pc.utf8_length(sides[part]), 0), 0))
             rows = true_rows(pc.and_(translated, expected) if part == "prompt" else translated)
             rows = rows[true_rows(pc.match_substring_regex(texts.take(rows), _SOME))]
             some = texts.take(rows)

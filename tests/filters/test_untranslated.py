@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import pyarrow as pa
+
+from lrl_datasets import schema
+from lrl_datasets.filters.base import add_column
 from lrl_datasets.filters.length_ratio import LengthRatio
 from lrl_datasets.filters.untranslated import Untranslated, english_share, overlap
 from tests.filters.conversations import conversations, details, marks
@@ -50,6 +54,20 @@ def test_code_names_and_titles_stay_as_they_are() -> None:
 def test_english_sentences_are_counted_by_words() -> None:
     assert english_share(f"{SWAHILI[1]} {ENGLISH[1]}") == 16 / 28
     assert english_share(SWAHILI[1]) == 0.0 and english_share(ENGLISH[1]) == 1.0
+
+
+def test_what_a_crowd_wrote_is_no_translation_though_its_prompt_is_one() -> None:
+    prompts = schema.candidates([{
+        "messages": [{"role": "user", "content": p}, {"role": "assistant", "content": a}], "creation_method": "crowd",
+        "english": [{"role": "user", "content": ENGLISH[0]}],
+    } for p, a in (ENGLISH, (SWAHILI[0], ENGLISH[1]))])  # fmt: skip
+    assert marks(STEP, prompts) == ["untranslated_prompt", None]
+
+
+def test_a_phrased_question_may_be_longer_than_it_was() -> None:
+    table = conversations([("a" * 90, "b")], english=[("c" * 10, "b")])
+    assert marks(LengthRatio(), table) == ["translation_too_long"]
+    assert marks(LengthRatio(), add_column(table, "creation_method", ["templated"], pa.string())) == [None]
 
 
 def test_lengths_by_hand() -> None:
