@@ -10,6 +10,7 @@ learnt such text. One process: about 100,000 sentences a second.
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from typing import NamedTuple
 
 from lrl_datasets.filters import placeholders
@@ -71,6 +72,9 @@ _NAME = re.compile(rf"[{_CAPITALS}](?:(?<=[^\W\d_] .)|(?<=[^\W\d_][,;:)’'] .))
 _LEFT_OUT = re.compile(rf"{_NAME.pattern}|{_NUMBER.pattern}")
 
 
+_FIRST = itemgetter(0)
+
+
 def _judged(text: str) -> JudgedText:
     without, found = _LEFT_OUT.subn(" ", text)
     if found and _is_title(text, found):
@@ -81,7 +85,10 @@ def _judged(text: str) -> JudgedText:
     without = " ".join(tokens)
     if not without.isascii() and _OTHER_WORDS.search(without):
         return JudgedText(without, count_words(without))
-    return JudgedText(without, sum(t[0].isalnum() or any(map(str.isalnum, t)) for t in tokens))
+    words = sum(map(str.isalnum, map(_FIRST, tokens)))
+    if words < len(tokens):  # quotation marks and dashes stand first
+        words += sum(any(map(str.isalnum, token)) for token in tokens if not token[0].isalnum())
+    return JudgedText(without, words)
 
 
 _OTHER_WORDS = re.compile(

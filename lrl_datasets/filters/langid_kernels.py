@@ -8,6 +8,8 @@ from numba import njit
 
 from lrl_datasets.filters.langid_scores import Bytes, Integers, Scores
 
+_LOGARITHMS = np.log1p(np.arange(64))
+
 
 @njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def score(
@@ -42,7 +44,8 @@ def score(
                 counts[number] += 1
         for at in range(distinct):
             number = seen[at]
-            factor = np.float32(np.log1p(np.float32(counts[number])))
+            count = counts[number]
+            factor = np.float32(_LOGARITHMS[count] if count < 64 else np.log1p(np.float64(count)))
             counts[number] = 0
             for column in range(weights.shape[1]):
                 out[text, column] += factor * weights[number, column]
@@ -57,7 +60,7 @@ def difference(
     next_state: npt.NDArray[np.uint32],
     row_base: Integers,
     feature: npt.NDArray[np.int32],
-    weight: npt.NDArray[np.float64],
+    weight: Scores,
 ) -> npt.NDArray[np.float64]:
     """Return each text's sum of log(1 + count) times one weight a feature."""
     counts = np.zeros(len(weight), np.int32)
@@ -77,7 +80,7 @@ def other_words(
     next_state: npt.NDArray[np.uint32],
     row_base: Integers,
     feature: npt.NDArray[np.int32],
-    weight: npt.NDArray[np.float64],
+    weight: Scores,
     window: int,
 ) -> Integers:
     """Return (words, words for which the sums of the windows that hold them are below 0) of each text.
@@ -124,7 +127,7 @@ def _sum(
     next_state: npt.NDArray[np.uint32],
     row_base: Integers,
     feature: npt.NDArray[np.int32],
-    weight: npt.NDArray[np.float64],
+    weight: Scores,
     counts: npt.NDArray[np.int32],
     seen: npt.NDArray[np.int32],
 ) -> float:
@@ -141,7 +144,8 @@ def _sum(
     total = 0.0
     for at in range(distinct):
         number = seen[at]
-        total += np.log1p(counts[number]) * weight[number]
+        count = counts[number]
+        total += (_LOGARITHMS[count] if count < 64 else np.log1p(np.float64(count))) * weight[number]
         counts[number] = 0
     return total
 

@@ -121,9 +121,9 @@ def _other_words(text: str, own: str, other: str, window: int) -> tuple[int, int
 
 
 @cache
-def _weight_difference(one: int, other: int) -> npt.NDArray[np.float64]:
+def _weight_difference(one: int, other: int) -> Scores:
     of = tables()
-    return np.subtract(of.weights[:, of.columns[one]], of.weights[:, of.columns[other]], dtype=np.float64)
+    return np.ascontiguousarray(of.weights[:, of.columns[one]] - of.weights[:, of.columns[other]])
 
 
 def _joined(texts: Sequence[str]) -> tuple[Bytes, Integers]:

@@ -176,7 +176,8 @@ def judge(
             decided.append(("other", f"{said}; {share:.0%} of its words are its neighbours'"))
         else:
             decided.append(("own", said))
-    verdicts = [[(str(rule.leading.detector), one)] for one in leading]
+    name = str(rule.leading.detector)
+    verdicts = [[(name, one)] for one in leading]
     heard = _opinions(known, given, decided, verdicts)
     settled = [
         _doubtful(known, prepared[at].words, leading[at], heard[at]) if one is None else one
