@@ -65,7 +65,7 @@ def memory(
 ) -> tuple[float, dict[str, Any]]:
     """Read all files, find the clusters, write all files with them; two threads."""
     out.mkdir(parents=True, exist_ok=True)
-    search(read(files[0]).slice(0, 1000))
+    search(read(files[0]))  # compiles all kernels, or loads them
     with ThreadPoolExecutor(PROCESSES) as pool:
         began, worked = time.perf_counter(), cpu()
         tables = list(pool.map(read, files))
@@ -110,7 +110,7 @@ def staged(
     with start(Options(workers=PROCESSES), work=str(work), progress=progress) as engine:
         small = [out / f"warm-{number}.parquet" for number in range(4)]
         for number, file in enumerate(small):
-            pq.write_table(read(files[0]).slice(number * 500, 500), file, **options)
+            pq.write_table(read(files[0]).slice(number * 2500, 2500), file, **options)
         run(engine, small, out, search, options)
         for file in small:
             file.unlink()
