@@ -34,12 +34,14 @@ LEAKS = pa.list_(
             ("kind", pa.string()),  # of what is in the index: text, english (original), lineage
             ("share", pa.float64()),  # share of what the text says that was found; null of lineage
             ("bits", pa.float64()),  # and what that comes to
+            ("pairs", pa.float64()),  # share of its pairs of neighbouring words that are in the row
             ("decision", pa.string()),  # refused, review
         ]
     )
 )
 """Matches of a row: one for each of its parts and set of tasks, the strongest."""
 
+NUMBERS = ("share", "bits", "pairs")
 PARTS = ("prompt", "answer", "English prompt", "English answer", "machine translation")
 DETAIL = re.compile(
     rf"(?:lineage: an original of|text: the (?:{'|'.join(PARTS)}) has (?:a text|an English original) of) "
@@ -62,6 +64,9 @@ class Contamination:
     bits_changed: float = 50.0
     """The same where no more than `share` was found; between the two it rises with what is missing, since there are
     many ways to leave words out."""
+    bits_whole: float = 30.0
+    """The same where all of the text and all of its pairs of neighbours are there, so in its order and without gaps:
+    nothing was left to choose, and a short text of common words is known by it."""
     review_share: float = 0.5
     review_bits: float = 30.0
     """From here on a match is listed for review; it refuses nothing."""
@@ -92,19 +97,20 @@ class Contamination:
             raise ValueError("without a suite index nothing can be looked for")
         found: dict[int, dict[tuple[str, str, str], dict[str, Any]]] = {}
         for row, task in _by_lineage(table, self.index.tasks_of_lineage):
-            match = {"task": task, "part": "lineage", "kind": "lineage", "share": None, "bits": None}
+            match = {"task": task, "part": "lineage", "kind": "lineage", **dict.fromkeys(NUMBERS)}
             found.setdefault(row, {})["lineage", task, "lineage"] = match | {"decision": "refused"}
         for parts, rows, texts in _texts(table):
             hits = self.index.search(texts, self.review_share, self.review_bits)
             # Rounded as they are reported, so that who reads the report decides as it was decided.
-            for at, unit, bits, share in zip(
-                hits["text"].tolist(), hits["unit"].tolist(), hits["bits"].round(4).tolist(),
-                hits["share"].round(4).tolist(), strict=True,
-            ):  # fmt: skip
+            for at, unit, *numbers in zip(
+                *(hits[name].tolist() for name in ("text", "unit")),
+                *(hits[name].round(4).tolist() for name in ("share", "bits", "pairs")),
+                strict=True,
+            ):
                 kind, task = KINDS[int(self.index.arrays["kind"][unit])], self.index.names(unit)
                 match = {
-                    "task": task, "part": parts[at], "kind": kind, "share": share, "bits": bits,
-                    "decision": "refused" if self.refuses(share, bits) else "review",
+                    "task": task, "part": parts[at], "kind": kind, **dict(zip(NUMBERS, numbers, strict=True)),
+                    "decision": "refused" if self.refuses(*numbers) else "review",
                 }  # fmt: skip
                 of_row = found.setdefault(int(rows[at]), {})
                 before = of_row.get((parts[at], task, kind))
@@ -112,16 +118,18 @@ class Contamination:
                     of_row[parts[at], task, kind] = match
         return {row: sorted(of_row.values(), key=_strength) for row, of_row in sorted(found.items())}
 
-    def refuses(self, share: float, bits: float) -> bool:
-        """Say whether a match refuses a row."""
+    def refuses(self, share: float, bits: float, pairs: float = 0.0) -> bool:
+        """Say whether a match refuses a row; `pairs` is the share of the text's pairs of neighbours that is there."""
         if share < self.share:
             return False
+        if share == pairs == 1.0:
+            return bits >= self.bits_whole
         missing = (1 - share) / (1 - self.share) if self.share < 1 else 0.0
         return bits >= self.bits + missing * (self.bits_changed - self.bits)
 
     def settings(self) -> dict[str, float]:
         """Return the thresholds, for the manifest."""
-        names = ("share", "bits", "bits_changed", "review_share", "review_bits")
+        names = ("share", "bits", "bits_changed", "bits_whole", "review_share", "review_bits")
         return {name: getattr(self, name) for name in names}
 
 

@@ -64,6 +64,8 @@ _STEP = 8
 """A weight is kept in steps of 1/8 bit."""
 _PAIR_BITS = 12
 """Two words that say less together are no way to a unit: they stand together everywhere."""
+_BEGIN = np.uint64(0x9E3779B97F4A7C15)
+"""Stands before the first word of a sentence, so that how many sentences begin is known too."""
 _CROWD = 16
 """Units with a pair in common from which on it leads to none of them."""
 
@@ -451,7 +453,7 @@ class _Counts:
             seen.setdefault(own.tobytes(), own)
         parts: list[list[npt.NDArray[np.uint64]]] = [[], [], []]
         for own in seen.values():
-            for size, grams in enumerate(_grams(own)):
+            for size, grams in enumerate(_grams(np.append(_BEGIN, own))):
                 parts[size].append(grams)
         self.background = 0
         for batch in background:
@@ -472,14 +474,13 @@ class _Counts:
     def surprisal(self, own: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
         """Return what each word of a text says after those before it; the text itself is not counted."""
         one, two, three = (
-            np.maximum(self._count(size, grams) - 1, 0) for size, grams in enumerate(_grams(own))
+            np.maximum(self._count(size, grams) - 1, 0)
+            for size, grams in enumerate(_grams(np.append(_BEGIN, own)))
         )
         share = (one + 1) / (self._words + 2**_PRIOR)
-        if len(own) > 1:
-            share[1:] = np.maximum(share[1:], np.maximum(two - _SEEN, 0) / np.maximum(one[:-1], 1))
-        if len(own) > 2:
-            share[2:] = np.maximum(share[2:], np.maximum(three - _SEEN, 0) / np.maximum(two[:-1], 1))
-        bits: npt.NDArray[np.float64] = np.clip(-np.log2(np.minimum(share, 1.0)), 0.5, _MOST)
+        share[1:] = np.maximum(share[1:], np.maximum(two - _SEEN, 0) / np.maximum(one[:-1], 1))
+        share[2:] = np.maximum(share[2:], np.maximum(three - _SEEN, 0) / np.maximum(two[:-1], 1))
+        bits: npt.NDArray[np.float64] = np.clip(-np.log2(np.minimum(share[1:], 1.0)), 1 / _STEP, _MOST)
         return bits
 
     def _count(self, size: int, grams: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:

@@ -1,8 +1,9 @@
 """`leak_report.jsonl`: every match of a row with the evaluation suite, for review; no text of either.
 
 One line a match: the row's `id`, the tasks, which part of the row, what of the suite (`text`, `english` original,
-`lineage`), the share of what the text says that was found and what it comes to in bits (null for `lineage`), the
-decision by the manifest's thresholds, and the reason for which the row was refused, if it was.
+`lineage`), the share of what the text says that was found, what it comes to in bits, and the share of the text's pairs
+of neighbouring words (null for `lineage`), the decision by the manifest's thresholds, and the reason for which the row
+was refused, if it was.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from lrl_datasets import schema
 from lrl_datasets.release.splits import first_marks
 
 NAME = "leak_report.jsonl"
-KEYS = ("id", "task", "part", "kind", "share", "bits", "decision", "reason")
+KEYS = ("id", "task", "part", "kind", "share", "bits", "pairs", "decision", "reason")
 
 
 def of(rows: pa.Table) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ def marked(table: pa.Table, free: pa.Array, share: float, bits: float) -> pa.Tab
         rows = pc.indices_nonzero(train).to_pylist()
         looked_in = table.select(["messages"]).filter(train)
         looked_in = looked_in.append_column("lineage", pa.nulls(len(rows), pa.list_(pa.string())))
-        step = Contamination(_index(table, held), share, bits, bits, share, bits)
+        step = Contamination(_index(table, held), share, bits, bits, bits, share, bits)
         for at, found in step.matches(looked_in).items():
             best = found[0]
             marks[rows[at]] = REASONS[0]

@@ -105,6 +105,8 @@ def test_the_more_is_missing_the_more_the_rest_must_say() -> None:
     assert step.refuses(1.0, 40) and not step.refuses(1.0, 39.9)
     assert step.refuses(0.8, 50) and not step.refuses(0.8, 49)
     assert step.refuses(0.6, 60) and not step.refuses(0.59, 500)
+    assert step.refuses(1.0, 30, 1.0) and not step.refuses(1.0, 29.9, 1.0)  # whole, and in its order
+    assert not step.refuses(1.0, 39.9, 0.99) and not step.refuses(0.99, 39.9, 1.0)
 
 
 def test_rows_do_not_depend_on_each_other() -> None:

@@ -37,7 +37,7 @@ def report(release: Release) -> Found:
             yield f"{leak_report.NAME}: row {one['id']} is no record of this release with the reason {one['reason']}"
         if not {*one["task"].split(", ")} <= index["tasks"].keys():
             yield f"{leak_report.NAME}: row {one['id']}: {one['task']} is not in the suite index"
-        strong = one["kind"] == "lineage" or step.refuses(one["share"], one["bits"])
+        strong = one["kind"] == "lineage" or step.refuses(one["share"], one["bits"], one["pairs"])
         if one["decision"] != ("refused" if strong else "review"):
             yield f"{leak_report.NAME}: row {one['id']}: {one['decision']} is not what the thresholds say"
         if one["decision"] == "refused":
