@@ -6,6 +6,7 @@ Takes coded votes in a fixed order (`bayesian.Coded`), gives items × labels.
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,30 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+REMEMBERED = 20_000
+"""Most votes whose posteriors are kept: a command asks for those of a campaign several times, and they take seconds."""
+
+
 def posterior(votes: Coded, method: str, seeds: int = 10) -> Floats:
     """Return each item's posterior over the labels; an item that a method says nothing of has its votes' shares.
 
     `seeds` are the starts of EBCC.
     """
+    if len(votes.items) > REMEMBERED:
+        return _posterior(votes, method, seeds)
+    codes = (np.asarray(column, np.int64).tobytes() for column in (votes.items, votes.workers, votes.labels))
+    return _remembered(*codes, votes.n_items, votes.n_workers, votes.n_labels, method, seeds).copy()
+
+
+@lru_cache(maxsize=64)
+def _remembered(
+    items: bytes, workers: bytes, labels: bytes, n_items: int, n_workers: int, n_labels: int, method: str, seeds: int
+) -> Floats:
+    columns = (np.frombuffer(column, np.int64) for column in (items, workers, labels))
+    return _posterior(Coded(*columns, n_items, n_workers, n_labels), method, seeds)
+
+
+def _posterior(votes: Coded, method: str, seeds: int) -> Floats:
     if votes.n_labels == 1:
         return np.ones((votes.n_items, 1))
     if method == "hierarchical-dawid-skene":
