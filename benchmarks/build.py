@@ -44,6 +44,8 @@ from rich.table import Table
 from lrl_datasets.engine import ENGINES
 from lrl_datasets.release.folder import PARQUET
 
+HELD_OUT = 50
+"""One row of so many is a native speaker's and may be held out, as in a dataset of the web with a campaign in it."""
 APART = "language_id"
 """The step whose cost is the detectors'."""
 
@@ -86,9 +88,12 @@ def main() -> None:
 def measure(place: Path, rows: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """Make a corpus of so many rows and build it between measurements of the floor."""
     workers = arguments.workers
-    corpus = place / "web"
+    corpus = place / "corpus"
     if not corpus.exists():
-        build_corpus.write(corpus, rows, arguments.seed).save(place / "suite-index.json")
+        build_corpus.write(corpus / "web", rows - rows // HELD_OUT, arguments.seed).save(
+            place / "suite-index.json"
+        )
+        build_corpus.write(corpus / "native", rows // HELD_OUT, arguments.seed + 1)
     floors = [floor(corpus, place / "floor", workers)]
     done, peak = watched(_inner(place, arguments))
     floors.append(floor(corpus, place / "floor", workers))
@@ -98,7 +103,7 @@ def measure(place: Path, rows: int, arguments: argparse.Namespace) -> dict[str, 
         less, _ = watched(_inner(place, arguments, without=[APART]))
         done["apart"] = done["seconds"] - less["seconds"]
         floors.append(floor(corpus, place / "floor", workers))
-    size = sum(path.stat().st_size for path in corpus.glob("*.parquet"))
+    size = sum(path.stat().st_size for path in corpus.rglob("*.parquet"))
     seconds, cpu = zip(*floors, strict=True)
     return {
         "rows": rows, "bytes": size, "engine": arguments.engine, "workers": workers, "floors": seconds,
@@ -123,15 +128,17 @@ def build_one(arguments: argparse.Namespace) -> dict[str, Any]:
     from lrl_datasets.sources.hub import HubDataset
 
     place, (_, builder) = arguments.one, find(arguments.builder)
-    source = HubDataset(
+    web = HubDataset(
         "web", "made-up/web", "main", prompt="inputs", answer="targets", record="id", worker="user_id",
-        originals=("english_inputs", "english_targets"), original_dataset="made-up/english",
-        language=builder.language, creation_method="native", license="cc0-1.0",
-        may_hold_out=True, may_be_unjudged=True,
+        originals=("english_inputs",), original_answer="english_targets", original_dataset="made-up/english",
+        language=builder.language, creation_method="cross_lingual", license="cc0-1.0",
+        may_hold_out=False, may_be_unjudged=True,
     )  # fmt: skip
+    native = replace(web, name="native", repo="made-up/native", creation_method="native", may_hold_out=True)
     kept = tuple(step for step in builder.filters if step.name not in arguments.without)
-    builder = replace(builder, repository="made-up/web", sources=(source,), filters=kept)
+    builder = replace(builder, repository="made-up/web", sources=(web, native), filters=kept)
     os.environ["LRL_PSEUDONYM_KEY"] = "0" * 64
+    given = {source.name: place / "corpus" / source.name for source in (web, native)}
     steps: list[tuple[str, float]] = []
     profiler = cProfile.Profile() if arguments.profile else None
     started, cpu = time.perf_counter(), processor_seconds()
@@ -144,7 +151,7 @@ def build_one(arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.workers > 1 or arguments.engine != "local":
             running = stack.enter_context(engines.start(options, work=str(place / "work")))
         built = build(
-            builder, name="web", out=place / "out", given={"web": place / "web"}, suite_index=index,
+            builder, name="web", out=place / "out", given=given, suite_index=index,
             engine=running, progress=lambda step: steps.append((step, time.perf_counter())),
         )  # fmt: skip
     ended, cpu = time.perf_counter(), processor_seconds() - cpu
@@ -180,7 +187,7 @@ def floor(corpus: Path, out: Path, workers: int) -> tuple[float, float]:
     """Return the seconds, and the processor seconds, that reading the files and writing them as a release does take."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
-    pairs = [(path, out / path.name) for path in sorted(corpus.glob("*.parquet"))]
+    pairs = [(path, out / f"{path.parent.name}-{path.name}") for path in sorted(corpus.rglob("*.parquet"))]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         list(pool.map(_copy, [pairs[0]] * workers))  # imports, and warm files
         started = time.perf_counter()

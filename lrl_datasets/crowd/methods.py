@@ -51,10 +51,17 @@ def posterior(votes: Coded, method: str, seeds: int = 10) -> Floats:
 
 @lru_cache(maxsize=64)
 def _remembered(
-    items: bytes, workers: bytes, labels: bytes, n_items: int, n_workers: int, n_labels: int, method: str, seeds: int
+    items: bytes,
+    workers: bytes,
+    labels: bytes,
+    n_items: int,
+    n_workers: int,
+    n_labels: int,
+    method: str,
+    seeds: int,
 ) -> Floats:
-    columns = (np.frombuffer(column, np.int64) for column in (items, workers, labels))
-    return _posterior(Coded(*columns, n_items, n_workers, n_labels), method, seeds)
+    item, worker, label = (np.frombuffer(column, np.int64) for column in (items, workers, labels))
+    return _posterior(Coded(item, worker, label, n_items, n_workers, n_labels), method, seeds)
 
 
 def _posterior(votes: Coded, method: str, seeds: int) -> Floats:

@@ -203,14 +203,22 @@ class HubDataset:
         if self.score:
             found["source_score"], also = cell_columns.number(table[self.score])
             sure &= also
+        # Where a row comes from is said by texts that are normalised and hashed one by one.
+        if self.original_id:
+            sure &= cell_columns.filled(table[self.original_id])[1]
+        told = np.zeros(table.num_rows, bool)
+        named = dict.fromkeys(filter(None, (self.original_id, *self.originals, self.original_answer)))
+        for column in named:
+            sure &= cell_columns.optional(table[column])[1]
+            told |= np.asarray(pc.is_valid(table[column]))
+        told &= sure
         lineage: list[list[str]] = [[] for _ in range(table.num_rows)]
-        origin = table.select([self.original_id] if self.original_id else list(self.originals))
-        for column in origin.columns:
-            sure &= (cell_columns.filled if self.original_id else cell_columns.optional)(column)[1]
-        told = sure & np.any([np.asarray(pc.is_valid(column)) for column in origin.columns], axis=0)
-        for at, values in zip(np.flatnonzero(told), origin.filter(pa.array(told)).to_pylist(), strict=True):
-            lineage[at] = self._lineage(values)
+        english: list[list[dict[str, str]] | None] = [None] * table.num_rows
+        origins = table.select(list(named)).filter(pa.array(told)).to_pylist() if named else []
+        for at, values in zip(np.flatnonzero(told), origins, strict=True):
+            lineage[at], english[at] = self._lineage(values), self._english(values)
         found["lineage"] = pa.array(lineage, schema.CANDIDATE.field("lineage").type)
+        found["english"] = pa.array(english, schema.MESSAGES)
         return sure, found
 
     def _row(self, values: Mapping[str, Any]) -> dict[str, object]:

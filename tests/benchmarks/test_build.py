@@ -14,17 +14,17 @@ from tests.benchmarks import running
 
 def test_every_row_of_the_corpus_is_built(tmp_path: Path) -> None:
     command = [
-        sys.executable, str(running.FOLDER / "build.py"), "--rows", "60", "--without", "language_id", "--workers", "1",
+        sys.executable, str(running.FOLDER / "build.py"), "--rows", "100", "--without", "language_id", "--workers", "1",
         "--dir", str(tmp_path / "kept"), "--json", str(tmp_path / "out.json"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "× floor" in done.stdout and "duplicates" in done.stdout
     (figures,) = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
-    assert figures["rows"] == 60 == figures["published"] + sum(figures["refused"].values())
+    assert figures["rows"] == 100 == figures["published"] + sum(figures["refused"].values())
     assert figures["refused"]["duplicate"] > 0
     assert figures["floor"] > 0 and sum(figures["steps"].values()) <= figures["seconds"] * 1.001
-    assert (tmp_path / "kept" / "60-1" / "out" / "made-up" / "web" / "manifest.json").is_file()
+    assert (tmp_path / "kept" / "100-1" / "out" / "made-up" / "web" / "manifest.json").is_file()
 
 
 def test_the_corpus_is_a_function_of_its_seed(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_columns_of_parquet_are_read_as_the_lines_of_a_text_file_are(
                "probability": score if numbers else "0.5"}
         for row, score in zip(rows, scores, strict=False)
     ]  # fmt: skip
-    source = TRANSLATED
+    source = replace(TRANSLATED, original_answer="response")
     if by_id:
         source = replace(
             source, originals=(), original_id="context_en", record=None, worker=None, context=None
