@@ -7,6 +7,7 @@ quotations and code are not looked at (`judged_text`). One process: about 50,000
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,7 +38,20 @@ def shares(texts: Sequence[str], language: languages.Language) -> list[float | N
     labels = langid_scores.tables().labels
     if own not in labels or other not in labels or own == other or not texts:
         return [None] * len(texts)
-    # Between two scripts a word shows by itself; in a window the script of more bytes would outweigh the other.
-    one_script = language.code.partition("_")[2] == language.language_id.mixed.language.partition("_")[2]
-    found = np.round(langid_scores.shares(texts, str(own), other, WINDOW if one_script else 1), 4)
+    scripts = {code.partition("_")[2] for code in (language.code, language.language_id.mixed.language)}
+    if len(scripts) > 1 and "Latn" in scripts:
+        return [_by_script(text, language.code.endswith("Latn")) for text in texts]
+    found = np.round(langid_scores.shares(texts, str(own), other, WINDOW), 4)
     return [None if np.isnan(one) else one for one in found.tolist()]
+
+
+_LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]")
+
+
+def _by_script(text: str, own_is_latin: bool) -> float | None:
+    """Between Latin and another script every word shows by itself, also those too short for any detector."""
+    words = [word for word in text.split() if any(map(str.isalpha, word))]
+    if not words:
+        return None
+    latin = sum(bool(_LATIN.search(word)) for word in words) if _LATIN.search(text) else 0
+    return round((len(words) - latin if own_is_latin else latin) / len(words), 4)
