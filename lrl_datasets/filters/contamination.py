@@ -70,6 +70,8 @@ class Contamination:
     review_share: float = 0.5
     review_bits: float = 30.0
     """From here on a match is listed for review; it refuses nothing."""
+    pairs: float = 0.0
+    """Least share of the text's pairs of neighbouring words."""
 
     name: ClassVar[str] = "contamination"
     reasons: ClassVar[tuple[str, ...]] = ("suite_leak",)
@@ -120,7 +122,7 @@ class Contamination:
 
     def refuses(self, share: float, bits: float, pairs: float = 0.0) -> bool:
         """Say whether a match refuses a row; `pairs` is the share of the text's pairs of neighbours that is there."""
-        if share < self.share:
+        if share < self.share or pairs < self.pairs:
             return False
         if share == pairs == 1.0:
             return bits >= self.bits_whole
@@ -129,7 +131,7 @@ class Contamination:
 
     def settings(self) -> dict[str, float]:
         """Return the thresholds, for the manifest."""
-        names = ("share", "bits", "bits_changed", "bits_whole", "review_share", "review_bits")
+        names = ("share", "bits", "bits_changed", "bits_whole", "review_share", "review_bits", "pairs")
         return {name: getattr(self, name) for name in names}
 
 

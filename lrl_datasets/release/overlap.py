@@ -17,6 +17,10 @@ from lrl_datasets.filters.suite_index import SuiteIndex, SuiteItem
 
 NAME = "overlap"
 REASONS = ("held_out_overlap",)
+LEAST_PAIRS = 0.5
+"""Share of a held-out text's pairs of neighbouring words that must be there too: a text that keeps four fifths of its
+words keeps some two thirds of its pairs. Without, two long texts of few different words (a small campaign's, on one
+subject) pass for each other."""
 BACKGROUND_ROWS = 50_000
 """Rows whose texts say what is common: those with the smallest ids, which are hashes and so as good as drawn."""
 
@@ -41,9 +45,11 @@ def marked(table: pa.Table, free: pa.Array, share: float, bits: float) -> pa.Tab
         rows = pc.indices_nonzero(train).to_pylist()
         looked_in = table.select(["messages"]).filter(train)
         looked_in = looked_in.append_column("lineage", pa.nulls(len(rows), pa.list_(pa.string())))
-        step = Contamination(_index(table, held), share, bits, bits, bits, share, bits)
+        step = Contamination(_index(table, held), share, bits, bits, bits, share, bits, LEAST_PAIRS)
         for at, found in step.matches(looked_in).items():
             best = found[0]
+            if best["decision"] != "refused":
+                continue
             marks[rows[at]] = REASONS[0]
             details[rows[at]] = (
                 f"the {best['part']} has a text of {best['task']} "

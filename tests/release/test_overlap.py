@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pyarrow as pa
 
 from lrl_datasets import schema
@@ -79,3 +81,27 @@ def test_a_text_that_many_rows_have_is_no_overlap() -> None:
 def test_the_order_plays_no_part() -> None:
     order = [3, 5, 0, 6, 2, 4, 1]
     assert marks(ROWS.take(pa.array(order))) == [marks(ROWS)[at] for at in order]
+
+
+def test_long_texts_of_the_same_few_words_are_no_copies() -> None:
+    # Drawn from thirty words: nearly all words in common, and by chance some pairs of neighbours.
+    words = ["samaki", "ziwa", "ndege", "kitabu", "mti", "mkulima", "jiko", "mvua", "afya", "soko", "ngoma"]
+    words += [
+        "historia",
+        "mtoto",
+        "shule",
+        "daktari",
+        "safari",
+        "chakula",
+        "mkate",
+        "swali",
+        "eleza",
+        "nyumba",
+    ]
+    words += ["mlango", "gari", "kiti", "meza", "simu", "wimbo", "jua", "mwezi", "nyota"]
+    draw = random.Random(3)
+    texts = [" ".join(draw.choices(words, k=60)) for _ in range(12)]
+    rows = table(*[("train" if n else "test", f"Swali {n}", text) for n, text in enumerate(texts)])
+    assert marks(rows) == [None] * 12
+    changed = texts[0].replace("samaki", "paka")
+    assert marks(table(("test", "Moja", texts[0]), ("train", "Mbili", changed)))[1] is not None
