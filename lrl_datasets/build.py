@@ -239,10 +239,14 @@ def build(
     )
 
 
-def work_folder(out: Path, repository: str) -> Path:
-    """Return where an engine's work files lie unless the user says so: beside the release, never within it."""
+def work_folder(out: Path, repository: str, given: str | None = None) -> str:
+    """Return the folder of an engine's work files: beside the release, never within it, or in the folder given.
+
+    It is always one of its own, since it is removed with all that is in it when the build succeeds.
+    """
     place = out / repository
-    return place.parent / f".{place.name}.work"
+    parent = given.rstrip("/") or "/" if given is not None else str(place.parent)
+    return f"{parent.rstrip('/')}/.{place.name}.work"
 
 
 # ---- rows -----------------------------------------------------------------------------------------------

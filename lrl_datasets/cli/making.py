@@ -88,7 +88,8 @@ def build(
     work: Annotated[
         str | None,
         typer.Option(
-            metavar="FOLDER", help="Work files, where every worker sees them; default: beside the release."
+            metavar="FOLDER",
+            help="Where .NAME.work is made for work files; every worker must see it. Default: by the release.",
         ),
     ] = None,
     endpoint: Endpoint = None,
@@ -121,7 +122,7 @@ def build(
         found = found.with_filter(HelpfulnessPrediction(helpfulness_model))
     lock_file = lock_beside(script(builder))
     options = engines.Options(engine, workers, engines.parse_memory(memory), scheduler)
-    place = work or str(work_folder(out_dir, found.repository))
+    place = work_folder(out_dir, found.repository, work)
     try:
         with bars() as (step, tasks), engines.start(options, work=place, progress=tasks) as running:
             built = run(

@@ -72,5 +72,5 @@ def parse_memory(text: str) -> int:
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgt])?i?b?)\s*", text, re.IGNORECASE)
     if not found:
-        raise LrlError(f"--memory {text!r}: write a size such as 4GB or 800MB")
+        raise LrlError(f"--memory {text!r}: write a size such as 4GB or 1500MB")
     return int(float(found[1]) * 1024 ** " kmgt".index((found[2] or " ").lower()))

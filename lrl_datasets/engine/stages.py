@@ -220,12 +220,19 @@ def _alone(work: str) -> Iterator[None]:
         return
     from filelock import FileLock, Timeout
 
-    os.makedirs(os.path.dirname(work), exist_ok=True)
     lock = FileLock(f"{work}.lock", timeout=0)
     try:
+        os.makedirs(os.path.dirname(work), exist_ok=True)
+        os.makedirs(work, mode=0o700, exist_ok=True)
         lock.acquire()
-    except Timeout:
-        raise LrlError(f"{work}: another build is at work here; wait for it, or give another --out") from None
+    except OSError as error:
+        if not isinstance(error, Timeout):
+            raise LrlError(
+                f"{work}: work files cannot be written there ({error.strerror or error})"
+            ) from None
+        raise LrlError(
+            f"{work}: another build is at work here; wait for it, or give another --out or --work"
+        ) from None
     try:
         yield
     finally:

@@ -34,7 +34,7 @@ LENGTHS = (8, 12, 20)
 class Facts(BaseModel):
     """What a table says of itself."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     format: Literal["lrl language table 1"] = "lrl language table 1"
     language: Annotated[str, Field(pattern=r"^[a-z]{3}_[A-Z][a-z]{3}$")]

@@ -117,12 +117,14 @@ def _read_file(path: Path, directory: Path) -> tuple[str, list[str]] | None:
     try:
         if path.suffix == ".tsv" and folder:
             with path.open(encoding="utf-8", newline="") as file:
-                return folder, [
-                    row["text"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-                ]
+                rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+            for number, row in enumerate(rows, 2):
+                if row["text"] is None:
+                    raise LrlError(f"{path} line {number}: column text is missing")
+            return folder, [row["text"] for row in rows]
         if path.suffix == ".json" and folder:
             lines = path.read_text(encoding="utf-8").splitlines()
-            return folder, [json.loads(line)["question"] for line in lines]
+            return folder, [json.loads(line)["question"] for line in lines if line.strip()]
         if path.suffix == ".txt":
             code = folder or path.stem.rpartition(".")[2]
             if _CODE.fullmatch(code):

@@ -22,7 +22,7 @@ NEEDED = (
 # ---- email addresses ------------------------------------------------------------------------------------
 
 _EMAIL = re.compile(
-    r"(?:mailto:)?(?!git@|[\w.+%'-]{0,64}@[23]x\.)"
+    r"(?:mailto:)?(?![\w.+%'-]{0,64}@[23]x\.)"
     r"[^\W_](?:[\w.+%'-]{0,62}[\w+%-])?@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}"
 )
 
@@ -30,7 +30,7 @@ _EMAIL = re.compile(
 def emails(text: str) -> Iterator[Span]:
     """Yield where email addresses stand; `git@host` and the file name `icon@2x.png` are none."""
     if "@" in text:
-        yield from (found.span() for found in _EMAIL.finditer(text))
+        yield from (found.span() for found in _EMAIL.finditer(text) if not found[0].startswith("git@"))
 
 
 # ---- links ----------------------------------------------------------------------------------------------

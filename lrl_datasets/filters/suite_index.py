@@ -216,6 +216,8 @@ class SuiteIndex:
             content = path.read_bytes()
         except FileNotFoundError as error:
             raise LrlError(f"{path}: no such suite index; `lrl tasks index --out FILE` makes one") from error
+        except OSError as error:
+            raise LrlError(f"{path}: cannot be read ({error.strerror or error})") from error
         return _loaded(str(path), hashlib.sha256(content).hexdigest())
 
     @classmethod

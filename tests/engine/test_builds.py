@@ -64,13 +64,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def built(corpus: Path, out: Path, options: Options | None, length: Length, **more: str) -> Built:
+def built(
+    corpus: Path, out: Path, options: Options | None, length: Length, work: str | None = None, **more: str
+) -> Built:
     settings = {
         "name": "web", "out": out, "given": {"web": corpus / "web"}, "suite_index": corpus / "index.json", **more,
     }  # fmt: skip
     if options is None:
         return build(builder(length), **settings)
-    with engine.start(options, work=str(work_folder(out, "test/web"))) as running:
+    with engine.start(options, work=work_folder(out, "test/web", work)) as running:
         return build(builder(length), **settings, engine=running)
 
 
@@ -96,8 +98,12 @@ def test_neither_engine_nor_workers_nor_blocks_change_a_byte_of_the_release(
     assert refused.keys() >= {"too_short", "suite_leak", "duplicate"}
     assert here.manifest["counts"]["masked"]["phone"] == 1
 
-    local = built(corpus, tmp_path / "local", Options(workers=2, block_rows=5), length)
+    # Work files lie in a folder of their own, so a folder that the user names keeps what else is in it.
+    (tmp_path / "notes.txt").write_text("a user's own file", encoding="utf-8")
+    local = built(corpus, tmp_path / "local", Options(workers=2, block_rows=5), length, work=str(tmp_path))
     assert contents(local.folder) == contents(here.folder)
+    assert (tmp_path / "notes.txt").read_text(encoding="utf-8") == "a user's own file"
+    assert not (tmp_path / ".web.work").exists()
 
     marker.unlink()
     on_dask = built(corpus, tmp_path / "dask", dask, length)

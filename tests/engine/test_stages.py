@@ -94,6 +94,15 @@ def test_two_runs_never_share_a_work_folder(tmp_path: Path) -> None:
         second.put("n", numbers(1))
 
 
+@pytest.mark.parametrize("place", ["/dev/null/work", "/proc/work"])
+def test_a_place_where_nothing_can_be_written(place: str) -> None:
+    with (
+        pytest.raises(LrlError, match=rf"{place}: work files cannot be written there"),
+        engine.start(work=place) as run,
+    ):
+        run.put("n", numbers(1))
+
+
 def test_a_failing_step_names_file_and_row() -> None:
     with pytest.raises(
         LrlError, match=r"fails_at: s a.tsv row 79: ValueError: cannot do 77 \(steps.py line \d+\)"

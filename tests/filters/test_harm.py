@@ -39,6 +39,7 @@ def flags(*texts: str | None, step: Harm = BOTH) -> list[list[str] | None]:
         ("I'll kill you. I’LL KILL YOU", ["harm:threat:3"]),
         ("Nipigie simu, mbwa wangu amepotea.", []),
         ("Mpumbavuu", []),
+        ("Mtoto wa kike aliwaua mbu wote.", []),
         ("Bwana Katomba alifika Scunthorpe.", []),
         ("", []),
     ],

@@ -57,6 +57,9 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     write(LONG.model_copy(update={"features": LONG.features[1:]}), path)
     with pytest.raises(LrlError, match="fit it again"):
         load(path)
+    write(LONG.model_copy(update={"intercept": float("inf")}), path)
+    with pytest.raises(LrlError, match="intercept: Input should be a finite number"):
+        load(path)
     with pytest.raises(LrlError, match="it is of swh_Latn, and the builder's language is hau_Latn"):
         HelpfulnessPrediction(written(LONG)).check("hau_Latn")
     with pytest.raises(LrlError, match="SAMPLE"):

@@ -39,6 +39,9 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "swh" / "dev.tsv").write_text("a\tb\n1\t2\n")
     with pytest.raises(LrlError, match=r"dev\.tsv: not labelled sentences"):
         read_folder(tmp_path)
+    (tmp_path / "swh" / "dev.tsv").write_text("id\ttext\n1\tHabari\n2\n")
+    with pytest.raises(LrlError, match=r"dev\.tsv line 3: column text is missing"):
+        read_folder(tmp_path)
     with pytest.raises(LrlError, match="with the full commit"):
         read_hub("example/lid@main")
 

@@ -63,6 +63,9 @@ def test_other_numbers_stay(text: str) -> None:
         ("(Asha.Ali+1@mail.example.com)", "([EMAIL])"),
         ("mailto:j@example.org", "[EMAIL]"),
         ("saa 3 @ ukumbi", "saa 3 @ ukumbi"),
+        ("git clone git@example.org:asha/kitabu.git", "git clone git@example.org:asha/kitabu.git"),
+        ("https://git@example.org/asha/kitabu", "https://git@example.org/asha/kitabu"),
+        ("digit@example.org", "[EMAIL]"),
     ],
 )
 def test_emails(text: str, masked: str) -> None:

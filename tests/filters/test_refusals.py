@@ -26,6 +26,9 @@ STEP = Refusals("swh_Latn")
         ("An AI model learns from data.", None),
         ("Write: 'Dear Sir, I was ill last week, and I'm sorry, but I cannot come.'", None),
         ("Siwezi kuogelea, lakini ninajifunza.", None),
+        ("Samahani, siwezi kufika leo kwa sababu ninaumwa. Naomba tukutane kesho.", None),
+        ("Samahani sana, lakini sitaweza kukupa maelezo hayo.", "refusal"),
+        ("Kama modeli kubwa ya lugha, sina maoni.", "says_model"),
         ("Modeli ya lugha ni programu inayojifunza kutoka kwa matini.", None),
     ],
 )

@@ -43,6 +43,7 @@ def test_macrolanguage_and_unknown_code() -> None:
     [
         ('own = "Kiswahili"', 'own = "Kiswahili"\nnickname = "x"', "names.nickname: Extra inputs"),
         ("threshold = 0.4\n", "treshold = 0.4\n", "language_id.leading.treshold"),
+        ("threshold = 0.4\n", "threshold = nan\n", "threshold: Input should be a finite number"),
         ("words = 20", "words = 12", "words must rise"),
         ('"kin_Latn"', '"rw"', "language_id.neighbours.0: String should match"),
         ('"TZ"', '"XX"', "no phone numbers are known of XX"),
